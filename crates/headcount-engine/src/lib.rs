@@ -1,0 +1,13 @@
+//! The domain of Headcount: what a check is, how it is decided, what is kept of it, and what a report says.
+//!
+//! Everything here is a pure function of its arguments: no IO, no async, no clock.
+
+pub mod check;
+pub mod day;
+pub mod device;
+pub mod dimension;
+pub mod event;
+pub mod id;
+pub mod name;
+pub mod snapshot;
+pub mod version;
