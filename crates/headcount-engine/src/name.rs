@@ -64,17 +64,17 @@ macro_rules! name_type {
 
 name_type!(
     /// The name of an application.
-    AppName, r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", 64,
+    AppName, r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", 1..=64,
     |byte| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte)
 );
 name_type!(
     /// The name of a channel, a platform or an architecture.
-    PartName, r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", 32,
+    PartName, r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", 1..=32,
     |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 );
 name_type!(
     /// The name of an administrator or a team user, folded to lower case before it is parsed.
-    UserName, r"^[a-z0-9][a-z0-9._@+-]{1,63}$", 64,
+    UserName, r"^[a-z0-9][a-z0-9._@+-]{1,63}$", 2..=64,
     |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte)
 );
 
