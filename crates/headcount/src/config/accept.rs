@@ -1,0 +1,134 @@
+//! What a setting's text must look like. Each function parses one form and says what is wrong with the rest.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use headcount_engine::name::UserName;
+use secrecy::SecretString;
+
+use super::{Database, LogFormat, StorePlace};
+
+/// A parsed value, or what is wrong with the text. The reason never repeats a secret.
+pub(super) type Parsed<T> = Result<T, String>;
+
+const API_KEY_LENGTH: usize = 16;
+
+/// Keys that stand in public examples, so that everybody knows them.
+const PUBLISHED_KEYS: [&str; 1] = ["UHp3aKb40fwpoKZluZByWQ"];
+
+pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| format!("`{text}` is not an IP address and a port"))
+}
+
+/// The form of `PORT`, which is half an address.
+pub(super) const PORT_FORM: &str = "a port number from 0 to 65535";
+
+pub(super) fn port(text: &str) -> Parsed<u16> {
+    number(text, &(0..=u16::MAX))
+}
+
+pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+    if text.contains('\0') { Err("a path has no NUL byte".to_owned()) } else { Ok(text.into()) }
+}
+
+pub(super) fn switch(text: &str) -> Parsed<bool> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("`{text}` is neither")),
+    }
+}
+
+/// Exact origins, without the two that would let any page in.
+pub(super) fn origins(text: &str) -> Parsed<Vec<HeaderValue>> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    text.split(',').map(|entry| origin(entry.trim())).collect()
+}
+
+fn origin(entry: &str) -> Parsed<HeaderValue> {
+    let is_origin = entry.split_once("://").is_some_and(|(scheme, host)| {
+        scheme.starts_with(|first: char| first.is_ascii_lowercase())
+            && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte))
+            && !host.is_empty()
+            && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]_".contains(&byte))
+    });
+    if !is_origin {
+        return Err(format!("`{entry}` is not an origin"));
+    }
+    HeaderValue::from_str(entry).map_err(|_| format!("`{entry}` is not an origin"))
+}
+
+pub(super) fn api_key(text: &str) -> Parsed<Option<SecretString>> {
+    match text.len() {
+        0 => Ok(None),
+        length if length < API_KEY_LENGTH => Err(format!("it has {length} bytes")),
+        _ if PUBLISHED_KEYS.contains(&text) => Err("it stands in a public example".to_owned()),
+        _ => Ok(Some(text.into())),
+    }
+}
+
+pub(super) fn user_name(text: &str) -> Parsed<Option<UserName>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let name = text.to_ascii_lowercase().parse().map_err(|_| format!("`{text}` is not a user name"))?;
+    Ok(Some(name))
+}
+
+pub(super) fn store(text: &str) -> Parsed<StorePlace> {
+    match text {
+        "embedded" => Ok(StorePlace::Embedded),
+        _ => Err("this build has the embedded store only".to_owned()),
+    }
+}
+
+pub(super) fn database(text: &str) -> Parsed<Database> {
+    match text {
+        "sqlite" => Ok(Database::Sqlite),
+        _ => Err("this build has SQLite only".to_owned()),
+    }
+}
+
+pub(super) fn number<N: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<N>) -> Parsed<N> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.filter(|number| range.contains(number)).ok_or_else(|| format!("`{text}` is not a whole number in the range"))
+}
+
+/// At least 1 MiB; at most what an `i64` of SQLite holds.
+pub(super) fn bytes(text: &str) -> Parsed<u64> {
+    number(text, &(1 << 20..=i64::MAX as u64))
+}
+
+pub(super) fn hours(text: &str, range: &RangeInclusive<u64>) -> Parsed<Duration> {
+    Ok(Duration::from_hours(number(text, range)?))
+}
+
+pub(super) fn milliseconds(text: &str, range: &RangeInclusive<u64>) -> Parsed<Duration> {
+    Ok(Duration::from_millis(number(text, range)?))
+}
+
+pub(super) fn level(text: &str) -> Parsed<tracing::Level> {
+    match text {
+        "error" => Ok(tracing::Level::ERROR),
+        "warn" => Ok(tracing::Level::WARN),
+        "info" => Ok(tracing::Level::INFO),
+        "debug" => Ok(tracing::Level::DEBUG),
+        "trace" => Ok(tracing::Level::TRACE),
+        _ => Err(format!("`{text}` is not a level")),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err(format!("`{text}` is neither")),
+    }
+}

@@ -1,0 +1,196 @@
+//! THE list of settings. Parsing, `--help`, `headcount config`, `.env.example` and the README follow from it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use headcount_engine::name::UserName;
+use secrecy::SecretString;
+
+use super::accept;
+use super::{ConfigError, Database, Effective, Given, LogFormat, StorePlace};
+
+/// One line of the list: what a setting is called, what it means and which form it has.
+#[derive(Debug)]
+pub struct Setting {
+    /// The command line flag, without the dashes. A secret has none: other users could read it in the process list.
+    pub flag: Option<&'static str>,
+    /// The environment variable.
+    pub variable: &'static str,
+    /// Names that other programs use for the same thing and that are accepted too. `variable` wins.
+    pub aliases: &'static [&'static str],
+    /// The text that applies when nothing else is given; empty for "unset".
+    pub default: &'static str,
+    /// Whether the value must not be shown.
+    pub secret: bool,
+    /// The accepted form, in words.
+    pub accepted: &'static str,
+    /// What the setting does, with its unit.
+    pub doc: &'static str,
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident: $type:ty = $default:literal,
+            flag $flag:expr, variable $variable:literal, aliases $aliases:expr, secret $secret:literal,
+            accepted $accepted:literal, by $parse:expr;
+    )+) => {
+        /// Every setting of this installation, parsed.
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+            /// faynoSync's variables that were given and mean nothing here, to be logged once.
+            pub ignored: Vec<String>,
+            pub(super) effective: Vec<Effective>,
+        }
+
+        const COUNT: usize = [$(stringify!($field)),+].len();
+
+        /// Every setting, in the order in which they are shown.
+        pub static SETTINGS: [Setting; COUNT] = [$(Setting {
+            flag: $flag,
+            variable: $variable,
+            aliases: &$aliases,
+            default: $default,
+            secret: $secret,
+            accepted: $accepted,
+            doc: concat!($($doc),+),
+        },)+];
+
+        impl Config {
+            pub(super) fn parse(given: &Given<'_>) -> Result<Self, ConfigError> {
+                let [$($field),+] = &SETTINGS;
+                let mut effective = Vec::new();
+                $(let $field = given.take($field, &mut effective, $parse)?;)+
+                Ok(Self { $($field,)+ ignored: given.ignored(), effective })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address and port to listen on. `PORT` alone sets the port and leaves the address.
+    listen: SocketAddr = "127.0.0.1:9000",
+        flag Some("listen"), variable "HEADCOUNT_LISTEN", aliases ["PORT"], secret false,
+        accepted "ADDR:PORT with an IP address, such as 127.0.0.1:9000 or [::1]:9000", by accept::address;
+    /// Folder of the catalog, the spool, the store and the secrets. One process at a time uses it.
+    data_dir: PathBuf = "./data",
+        flag Some("data-dir"), variable "HEADCOUNT_DATA_DIR", aliases [], secret false,
+        accepted "a path of a folder that can be written to", by accept::path;
+    /// Whether checks are counted. Off, they are answered and nothing is stored.
+    telemetry: bool = "false",
+        flag Some("telemetry"), variable "HEADCOUNT_TELEMETRY", aliases ["ENABLE_TELEMETRY"], secret false,
+        accepted "true or false", by accept::switch;
+    /// Origins whose web pages may use the administrators' routes, separated by commas.
+    allowed_cors: Vec<HeaderValue> = "",
+        flag Some("allowed-cors"), variable "HEADCOUNT_ALLOWED_CORS", aliases ["ALLOWED_CORS"], secret false,
+        accepted "exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null",
+        by accept::origins;
+    /// The key that `POST /signup` asks for. Unset, signup is off.
+    api_key: Option<SecretString> = "",
+        flag None, variable "HEADCOUNT_API_KEY", aliases ["API_KEY"], secret true,
+        accepted "at least 16 bytes that stand in no public example", by accept::api_key;
+    /// The administrator whose applications are meant by a check without `owner`. Unset, the first one.
+    default_owner: Option<UserName> = "",
+        flag Some("default-owner"), variable "HEADCOUNT_DEFAULT_OWNER", aliases [], secret false,
+        accepted "the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$", by accept::user_name;
+    /// Where the counted segments live.
+    store: StorePlace = "embedded",
+        flag Some("store"), variable "HEADCOUNT_STORE", aliases ["REDIS_URL", "REDIS_HOST"], secret false,
+        accepted "embedded (a file in the data folder)", by accept::store;
+    /// Where the catalog and the accounts live.
+    database: Database = "sqlite",
+        flag Some("database-url"), variable "HEADCOUNT_DATABASE_URL", aliases ["DATABASE_URL"], secret false,
+        accepted "sqlite (a file in the data folder)", by accept::database;
+    /// Days before today for which every device is kept.
+    retention_days: u32 = "30",
+        flag Some("retention-days"), variable "HEADCOUNT_RETENTION_DAYS", aliases [], secret false,
+        accepted "a whole number of days from 1 to 400", by |text| accept::number(text, &(1..=400));
+    /// Hours for which shipped events stay in the spool, so that a store that lost its tail is filled again.
+    replay_window: Duration = "24",
+        flag Some("replay-window-hours"), variable "HEADCOUNT_REPLAY_WINDOW_HOURS", aliases [], secret false,
+        accepted "a whole number of hours from 1 to 720", by |text| accept::hours(text, &(1..=720));
+    /// Bytes of shipped events that the spool keeps at most, whatever the replay window says.
+    replay_window_bytes: u64 = "1073741824",
+        flag Some("replay-window-bytes"), variable "HEADCOUNT_REPLAY_WINDOW_BYTES", aliases [], secret false,
+        accepted "a whole number of bytes from 1048576 (1 MiB)", by accept::bytes;
+    /// Bytes of the spool at which new events are skipped instead of recorded.
+    spool_max_bytes: u64 = "8589934592",
+        flag Some("spool-max-bytes"), variable "HEADCOUNT_SPOOL_MAX_BYTES", aliases [], secret false,
+        accepted "a whole number of bytes from 1048576 (1 MiB)", by accept::bytes;
+    /// Milliseconds between two flushes of counted events to the store.
+    flush_interval: Duration = "1000",
+        flag Some("flush-interval-ms"), variable "HEADCOUNT_FLUSH_INTERVAL_MS", aliases [], secret false,
+        accepted "a whole number of milliseconds from 50 to 60000", by |text| accept::milliseconds(text, &(50..=60_000));
+    /// Bytes of segments that are kept in memory for reports.
+    segment_cache_bytes: u64 = "268435456",
+        flag Some("segment-cache-bytes"), variable "HEADCOUNT_SEGMENT_CACHE_BYTES", aliases [], secret false,
+        accepted "a whole number of bytes from 1048576 (1 MiB)", by accept::bytes;
+    /// Events that may wait for their commit; further checks are answered and not counted.
+    queue_events: usize = "65536",
+        flag Some("queue-events"), variable "HEADCOUNT_QUEUE_EVENTS", aliases [], secret false,
+        accepted "a whole number of events from 1 to 16777216", by |text| accept::number(text, &(1..=1 << 24));
+    /// Milliseconds that a check waits at most for its commit.
+    commit_wait: Duration = "250",
+        flag Some("commit-wait-ms"), variable "HEADCOUNT_COMMIT_WAIT_MS", aliases [], secret false,
+        accepted "a whole number of milliseconds from 1 to 10000", by |text| accept::milliseconds(text, &(1..=10_000));
+    /// Versions per application and day that the catalog does not know and that are still counted by name.
+    unknown_versions_per_day: usize = "1000",
+        flag Some("unknown-versions-per-day"), variable "HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY", aliases [], secret false,
+        accepted "a whole number from 0 to 100000", by |text| accept::number(text, &(0..=100_000));
+    /// Hours for which a login is valid.
+    session: Duration = "12",
+        flag Some("session-hours"), variable "HEADCOUNT_SESSION_HOURS", aliases [], secret false,
+        accepted "a whole number of hours from 1 to 8760", by |text| accept::hours(text, &(1..=8_760));
+    /// Bytes of the largest accepted request body; an import is a stream and has no such limit.
+    max_body_bytes: usize = "65536",
+        flag Some("max-body-bytes"), variable "HEADCOUNT_MAX_BODY_BYTES", aliases [], secret false,
+        accepted "a whole number of bytes from 1024 to 16777216", by |text| accept::number(text, &(1 << 10..=1 << 24));
+    /// The least important log lines to write.
+    log_level: tracing::Level = "info",
+        flag Some("log-level"), variable "HEADCOUNT_LOG", aliases [], secret false,
+        accepted "error, warn, info, debug or trace", by accept::level;
+    /// The form of log lines.
+    log_format: LogFormat = "json",
+        flag Some("log-format"), variable "HEADCOUNT_LOG_FORMAT", aliases [], secret false,
+        accepted "json or text", by accept::log_format;
+}
+
+/// faynoSync's variables that mean nothing here: given, they are listed once and otherwise ignored.
+pub(super) const IGNORED: [&str; 33] = [
+    "API_URL",
+    "DASHBOARD_URL",
+    "ENABLE_PRIVATE_APP_DOWNLOADING",
+    "GCS_CREDENTIALS_FILE",
+    "GCS_PRIVATE_KEY",
+    "GCS_SERVICE_ACCOUNT_EMAIL",
+    "JWT_SECRET",
+    "MINIO_SECURE",
+    "MONGODB_URL",
+    "MONGODB_URL_TESTS",
+    "ONLINE_KEY_DIR",
+    "PERFORMANCE_MODE",
+    "REDIS_DB",
+    "REDIS_PASSWORD",
+    "REDIS_PORT",
+    "REPORTS_ENABLED",
+    "S3_ACCESS_KEY",
+    "S3_BUCKET_NAME",
+    "S3_BUCKET_NAME_CDN",
+    "S3_BUCKET_NAME_PRIVATE",
+    "S3_ENDPOINT",
+    "S3_ENDPOINT_CDN",
+    "S3_ENDPOINT_PRIVATE",
+    "S3_REGION",
+    "S3_SECRET_KEY",
+    "SLACK_BOT_TOKEN",
+    "SLACK_CHANNEL",
+    "SLACK_ENABLE",
+    "SLACK_NOTIFICATION_TTL",
+    "STORAGE_DRIVER",
+    "TUF_ENABLED",
+    "VITE_API_URL",
+    "VITE_PORT",
+];

@@ -1,0 +1,246 @@
+use clap::{Args, Command, FromArgMatches};
+
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> Variables {
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn load(flags: &[(&'static str, &str)], env: &[(&str, &str)], dotenv: &[(&str, &str)]) -> Result<Config, String> {
+    let args = flags.iter().fold(ServeArgs::default(), |args, &(flag, text)| args.with(flag, text));
+    Config::load(&args, &variables(env), &variables(dotenv)).map_err(|error| error.to_string())
+}
+
+fn refusal(flags: &[(&'static str, &str)], env: &[(&str, &str)], dotenv: &[(&str, &str)]) -> String {
+    load(flags, env, dotenv).expect_err("must be refused")
+}
+
+fn listen(flags: &[(&'static str, &str)], env: &[(&str, &str)], dotenv: &[(&str, &str)]) -> String {
+    load(flags, env, dotenv).unwrap().listen.to_string()
+}
+
+const KEY: &str = "0123456789abcdef";
+
+#[test]
+fn nothing_given_means_the_defaults() {
+    let config = load(&[], &[("PATH", "/bin"), ("HOME", "")], &[]).unwrap();
+    insta::assert_snapshot!(render_effective(&config), @"
+    HEADCOUNT_LISTEN=127.0.0.1:9000                  # default
+    HEADCOUNT_DATA_DIR=./data                        # default
+    HEADCOUNT_TELEMETRY=false                        # default
+    HEADCOUNT_ALLOWED_CORS=                          # default
+    HEADCOUNT_API_KEY=                               # default
+    HEADCOUNT_DEFAULT_OWNER=                         # default
+    HEADCOUNT_STORE=embedded                         # default
+    HEADCOUNT_DATABASE_URL=sqlite                    # default
+    HEADCOUNT_RETENTION_DAYS=30                      # default
+    HEADCOUNT_REPLAY_WINDOW_HOURS=24                 # default
+    HEADCOUNT_REPLAY_WINDOW_BYTES=1073741824         # default
+    HEADCOUNT_SPOOL_MAX_BYTES=8589934592             # default
+    HEADCOUNT_FLUSH_INTERVAL_MS=1000                 # default
+    HEADCOUNT_SEGMENT_CACHE_BYTES=268435456          # default
+    HEADCOUNT_QUEUE_EVENTS=65536                     # default
+    HEADCOUNT_COMMIT_WAIT_MS=250                     # default
+    HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY=1000          # default
+    HEADCOUNT_SESSION_HOURS=12                       # default
+    HEADCOUNT_MAX_BODY_BYTES=65536                   # default
+    HEADCOUNT_LOG=info                               # default
+    HEADCOUNT_LOG_FORMAT=json                        # default
+    ");
+    assert!(config.api_key.is_none());
+    assert!(!config.telemetry);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_dotenv() {
+    let all = [("HEADCOUNT_LISTEN", "127.0.0.1:2")];
+    let weakest = [("HEADCOUNT_LISTEN", "127.0.0.1:3")];
+    assert_eq!(listen(&[("listen", "127.0.0.1:1")], &all, &weakest), "127.0.0.1:1");
+    assert_eq!(listen(&[], &all, &weakest), "127.0.0.1:2");
+    assert_eq!(listen(&[], &[], &weakest), "127.0.0.1:3");
+}
+
+#[test]
+fn own_names_win_over_aliases_within_one_source_only() {
+    let telemetry = |env: &[(&str, &str)], dotenv: &[(&str, &str)]| load(&[], env, dotenv).unwrap().telemetry;
+    assert!(telemetry(&[("ENABLE_TELEMETRY", "true")], &[]));
+    assert!(!telemetry(&[("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_TELEMETRY", "false")], &[]));
+    assert!(telemetry(&[("ENABLE_TELEMETRY", "true")], &[("HEADCOUNT_TELEMETRY", "false")]));
+}
+
+#[test]
+fn port_sets_the_port_and_leaves_the_address() {
+    assert_eq!(listen(&[], &[("PORT", "8080")], &[]), "127.0.0.1:8080");
+    assert_eq!(listen(&[], &[("PORT", "8080")], &[("HEADCOUNT_LISTEN", "[::]:1")]), "[::]:8080");
+    assert_eq!(listen(&[], &[("PORT", "8080"), ("HEADCOUNT_LISTEN", "0.0.0.0:1")], &[]), "0.0.0.0:1");
+    assert_eq!(listen(&[], &[("PORT", "8080")], &[("PORT", "7")]), "127.0.0.1:8080");
+    assert_eq!(listen(&[("listen", "127.0.0.1:1")], &[("PORT", "no number")], &[]), "127.0.0.1:1");
+}
+
+#[test]
+fn an_empty_value_means_the_default_whatever_is_weaker() {
+    let config = load(&[], &[("API_KEY", ""), ("HEADCOUNT_RETENTION_DAYS", " ")], &[("API_KEY", KEY)]).unwrap();
+    assert!(config.api_key.is_none());
+    assert_eq!(config.retention_days, 30);
+}
+
+#[test]
+fn values_are_parsed_into_what_they_mean() {
+    let config = load(
+        &[("flush-interval-ms", "50"), ("default-owner", "Acme")],
+        &[("ALLOWED_CORS", "http://localhost:3000, chrome-extension://fhdpldnibaoc"), ("HEADCOUNT_LOG", "warn")],
+        &[("API_KEY", KEY), ("HEADCOUNT_DATA_DIR", "/srv/headcount")],
+    )
+    .unwrap();
+    assert_eq!(config.flush_interval, std::time::Duration::from_millis(50));
+    assert_eq!(config.default_owner.map(|name| name.to_string()), Some("acme".to_owned()));
+    assert_eq!(config.allowed_cors, ["http://localhost:3000", "chrome-extension://fhdpldnibaoc"]);
+    assert_eq!(config.log_level, tracing::Level::WARN);
+    assert_eq!(config.data_dir, std::path::Path::new("/srv/headcount"));
+}
+
+#[test]
+fn the_source_of_each_value_is_shown_and_secrets_are_not() {
+    let config = load(
+        &[("log-format", "text")],
+        &[("HEADCOUNT_API_KEY", KEY), ("PORT", "81"), ("JWT_SECRET", "s"), ("REDIS_PORT", "6379")],
+        &[("ENABLE_TELEMETRY", "true"), ("S3_BUCKET_NAME", "b")],
+    )
+    .unwrap();
+    let shown: Vec<String> =
+        render_effective(&config).lines().filter(|line| !line.ends_with("# default")).map(str::to_owned).collect();
+    insta::assert_snapshot!(shown.join("\n"), @"
+    HEADCOUNT_LISTEN=127.0.0.1:81                    # environment: PORT
+    HEADCOUNT_TELEMETRY=true                         # .env: ENABLE_TELEMETRY
+    HEADCOUNT_API_KEY=(hidden)                       # environment: HEADCOUNT_API_KEY
+    HEADCOUNT_LOG_FORMAT=text                        # command line: --log-format
+    # ignored, they mean nothing here: JWT_SECRET, REDIS_PORT, S3_BUCKET_NAME
+    ");
+    assert!(!format!("{config:?}").contains(KEY), "{config:?}");
+    assert_eq!(config.ignored, ["JWT_SECRET", "REDIS_PORT", "S3_BUCKET_NAME"]);
+}
+
+#[test]
+fn malformed_values_are_refused_with_the_accepted_form() {
+    let cases: [(&str, &str); 24] = [
+        ("HEADCOUNT_LISTEN", "localhost:9000"),
+        ("HEADCOUNT_LISTEN", "9000"),
+        ("PORT", "65536"),
+        ("HEADCOUNT_TELEMETRY", "yes"),
+        ("ALLOWED_CORS", "*"),
+        ("ALLOWED_CORS", "https://a.example,null"),
+        ("ALLOWED_CORS", "https://a.example/"),
+        ("ALLOWED_CORS", "https://a.example,,https://b.example"),
+        ("ALLOWED_CORS", "https://*.example"),
+        ("API_KEY", "0123456789abcde"),
+        ("API_KEY", "UHp3aKb40fwpoKZluZByWQ"),
+        ("HEADCOUNT_DEFAULT_OWNER", "a b"),
+        ("REDIS_HOST", "localhost"),
+        ("HEADCOUNT_STORE", "redis://:pass@127.0.0.1/"),
+        ("DATABASE_URL", "postgres://u:pass@db/headcount"),
+        ("HEADCOUNT_RETENTION_DAYS", "0"),
+        ("HEADCOUNT_RETENTION_DAYS", "401"),
+        ("HEADCOUNT_RETENTION_DAYS", "+30"),
+        ("HEADCOUNT_RETENTION_DAYS", "99999999999999999999"),
+        ("HEADCOUNT_FLUSH_INTERVAL_MS", "49"),
+        ("HEADCOUNT_SPOOL_MAX_BYTES", "8G"),
+        ("HEADCOUNT_SPOOL_MAX_BYTES", "9223372036854775808"),
+        ("HEADCOUNT_LOG", "verbose"),
+        ("HEADCOUNT_LOG_FORMAT", "xml"),
+    ];
+    let messages: Vec<String> = cases.iter().map(|&case| refusal(&[], &[case], &[])).collect();
+    insta::assert_snapshot!(messages.join("\n"), @"
+    HEADCOUNT_LISTEN (environment): `localhost:9000` is not an IP address and a port; accepted: ADDR:PORT with an IP address, such as 127.0.0.1:9000 or [::1]:9000
+    HEADCOUNT_LISTEN (environment): `9000` is not an IP address and a port; accepted: ADDR:PORT with an IP address, such as 127.0.0.1:9000 or [::1]:9000
+    PORT (environment): `65536` is not a whole number in the range; accepted: a port number from 0 to 65535
+    HEADCOUNT_TELEMETRY (environment): `yes` is neither; accepted: true or false
+    ALLOWED_CORS (environment): `*` is not an origin; accepted: exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null
+    ALLOWED_CORS (environment): `null` is not an origin; accepted: exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null
+    ALLOWED_CORS (environment): `https://a.example/` is not an origin; accepted: exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null
+    ALLOWED_CORS (environment): `` is not an origin; accepted: exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null
+    ALLOWED_CORS (environment): `https://*.example` is not an origin; accepted: exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null
+    API_KEY (environment): it has 15 bytes; accepted: at least 16 bytes that stand in no public example
+    API_KEY (environment): it stands in a public example; accepted: at least 16 bytes that stand in no public example
+    HEADCOUNT_DEFAULT_OWNER (environment): `a b` is not a user name; accepted: the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$
+    REDIS_HOST (environment): this build has the embedded store only; accepted: embedded (a file in the data folder)
+    HEADCOUNT_STORE (environment): this build has the embedded store only; accepted: embedded (a file in the data folder)
+    DATABASE_URL (environment): this build has SQLite only; accepted: sqlite (a file in the data folder)
+    HEADCOUNT_RETENTION_DAYS (environment): `0` is not a whole number in the range; accepted: a whole number of days from 1 to 400
+    HEADCOUNT_RETENTION_DAYS (environment): `401` is not a whole number in the range; accepted: a whole number of days from 1 to 400
+    HEADCOUNT_RETENTION_DAYS (environment): `+30` is not a whole number in the range; accepted: a whole number of days from 1 to 400
+    HEADCOUNT_RETENTION_DAYS (environment): `99999999999999999999` is not a whole number in the range; accepted: a whole number of days from 1 to 400
+    HEADCOUNT_FLUSH_INTERVAL_MS (environment): `49` is not a whole number in the range; accepted: a whole number of milliseconds from 50 to 60000
+    HEADCOUNT_SPOOL_MAX_BYTES (environment): `8G` is not a whole number in the range; accepted: a whole number of bytes from 1048576 (1 MiB)
+    HEADCOUNT_SPOOL_MAX_BYTES (environment): `9223372036854775808` is not a whole number in the range; accepted: a whole number of bytes from 1048576 (1 MiB)
+    HEADCOUNT_LOG (environment): `verbose` is not a level; accepted: error, warn, info, debug or trace
+    HEADCOUNT_LOG_FORMAT (environment): `xml` is neither; accepted: json or text
+    ");
+    assert!(!messages.join("").contains("pass@"), "a password was repeated");
+}
+
+#[test]
+fn a_refusal_says_where_the_value_was_given() {
+    insta::assert_snapshot!(refusal(&[("retention-days", "x")], &[], &[]), @"--retention-days (command line): `x` is not a whole number in the range; accepted: a whole number of days from 1 to 400");
+    insta::assert_snapshot!(refusal(&[], &[], &[("HEADCOUNT_RETENTION_DAYS", "x")]), @"HEADCOUNT_RETENTION_DAYS (.env): `x` is not a whole number in the range; accepted: a whole number of days from 1 to 400");
+    insta::assert_snapshot!(refusal(&[], &[("PORT", "1")], &[("HEADCOUNT_LISTEN", "x")]), @"HEADCOUNT_LISTEN (.env): `x` is not an IP address and a port; accepted: ADDR:PORT with an IP address, such as 127.0.0.1:9000 or [::1]:9000");
+}
+
+#[test]
+fn names_that_are_no_settings_are_refused() {
+    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_STORE, HEADCOUNT_DATABASE_URL, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
+    let in_dotenv = refusal(&[], &[], &[("RETENTION_DAYS", "3")]);
+    assert!(
+        in_dotenv.starts_with("RETENTION_DAYS (.env) is not a setting; accepted: HEADCOUNT_LISTEN, "),
+        "{in_dotenv}"
+    );
+    assert!(load(&[], &[("RETENTION_DAYS", "3")], &[]).is_ok(), "the environment holds other programs' variables too");
+}
+
+#[test]
+fn dotenv_files_are_read_and_bad_lines_are_named() {
+    let text =
+        "\u{feff}# note\nPORT=9001 # a comment\n\nexport API_KEY='a$b c'\nALLOWED_CORS=\"http://x\"\nJWT_SECRET=\n";
+    let expected = [("PORT", "9001"), ("API_KEY", "a$b c"), ("ALLOWED_CORS", "http://x"), ("JWT_SECRET", "")];
+    assert_eq!(parse_dotenv(text), Ok(variables(&expected)));
+
+    let message = |text: &str| parse_dotenv(text).expect_err("must be refused").to_string();
+    insta::assert_snapshot!(message("PORT=1\nAPI_KEY secret\n"), @".env, line 2: is not an assignment; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
+    insta::assert_snapshot!(message("PORT=1\n=x\n"), @".env, line 2: is not an assignment; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
+    insta::assert_snapshot!(message("PORT=1\n# PORT=2\n PORT = 3\n"), @".env, line 3: the name stands in an earlier line too; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
+    assert!(!message("API_KEY='open secret\n").contains("secret"));
+}
+
+#[test]
+fn flags_come_from_the_list_and_unknown_ones_are_refused() {
+    let command = || ServeArgs::augment_args(Command::new("serve"));
+    let matches = command().try_get_matches_from(["serve", "--listen", "127.0.0.1:1"]).unwrap();
+    assert_eq!(ServeArgs::from_arg_matches(&matches).unwrap(), ServeArgs::default().with("listen", "127.0.0.1:1"));
+    let refused = command().try_get_matches_from(["serve", "--lissten", "127.0.0.1:1"]).unwrap_err().to_string();
+    assert!(refused.starts_with("error: unexpected argument '--lissten' found"), "{refused}");
+    let help = command().render_long_help().to_string();
+    for setting in &SETTINGS {
+        assert_eq!(help.contains(setting.variable), !setting.secret, "{}", setting.variable);
+    }
+}
+
+#[test]
+fn the_committed_example_is_the_list() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.env.example");
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    if committed != env_example() {
+        std::fs::write(&path, env_example()).unwrap();
+        panic!(".env.example was not what the list of settings says; it is written anew, commit it");
+    }
+    let config = Config::load(&ServeArgs::default(), &Variables::new(), &parse_dotenv(&committed).unwrap()).unwrap();
+    assert!(config.telemetry);
+    assert!(config.api_key.is_none());
+
+    // With every line in force the values are the defaults.
+    let in_force: String = committed
+        .lines()
+        .filter_map(|line| line.strip_prefix("# HEADCOUNT_"))
+        .fold(String::new(), |text, rest| text + "HEADCOUNT_" + rest + "\n");
+    let values = parse_dotenv(&in_force).unwrap();
+    assert_eq!(values.len(), SETTINGS.len() - 2);
+    assert!(Config::load(&ServeArgs::default(), &Variables::new(), &values).is_ok());
+}
