@@ -1,1 +1,3 @@
-//! placeholder
+//! The wire types that Headcount's server and clients share.
+
+pub mod error;

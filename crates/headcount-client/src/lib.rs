@@ -1,1 +1,3 @@
-//! placeholder
+//! What an application needs to ask a Headcount server for updates.
+
+pub use headcount_api as api;

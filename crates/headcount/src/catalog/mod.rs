@@ -1,0 +1,182 @@
+//! The catalog: owners, users, apps, channels, platforms, architectures and releases, in SQL.
+//!
+//! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
+
+mod snapshot;
+pub mod users;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use headcount_engine::id::Id;
+use headcount_engine::snapshot::CatalogSnapshot;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyPool, Row as _, Transaction};
+
+use crate::clock::Clock;
+use crate::error::{Code, Error};
+
+static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
+
+/// Connections that the pool may open.
+const CONNECTIONS: u32 = 8;
+
+/// The catalog database and the snapshot that checks read.
+#[derive(Debug)]
+pub struct Catalog {
+    pool: AnyPool,
+    clock: Clock,
+    snapshot: ArcSwap<CatalogSnapshot>,
+    // The revision that the snapshot shows. The lock is held while a newer one is loaded, so that none goes back.
+    revision: tokio::sync::Mutex<i64>,
+    installation: Installation,
+}
+
+/// Who this installation is.
+#[derive(Clone)]
+pub struct Installation {
+    /// Its id.
+    pub id: Id,
+    /// The key of all pseudonyms. Without it no device is recognised again.
+    pub secret: [u8; 32],
+}
+
+impl std::fmt::Debug for Installation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Installation({})", self.id)
+    }
+}
+
+/// The catalog cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database refused.
+    #[error("the catalog database {path} cannot be opened: {cause}")]
+    Database {
+        /// Where it lies.
+        path: String,
+        /// What it said.
+        cause: sqlx::Error,
+    },
+    /// Its tables are of a newer version than this program knows, or were changed by hand.
+    #[error("the catalog database {path} cannot be brought to this version: {cause}")]
+    Migration {
+        /// Where it lies.
+        path: String,
+        /// What failed.
+        cause: sqlx::migrate::MigrateError,
+    },
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(cause: sqlx::Error) -> Self {
+        tracing::error!(%cause, "the catalog database failed");
+        Self::new(Code::Unavailable, "the catalog database cannot be reached").retry_after(5)
+    }
+}
+
+impl Catalog {
+    /// Opens the SQLite catalog at that path, creates it if there is none, and brings it to this version; before that,
+    /// a copy is written beside it.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let shown = path.display().to_string();
+        let failed = |cause| OpenError::Database { path: shown.clone(), cause };
+        let existed = path.exists();
+        let options: AnyConnectOptions = format!("sqlite://{shown}?mode=rwc").parse().map_err(failed)?;
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
+        sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await.map_err(failed)?;
+        if existed {
+            copy_before_migration(&pool, path).await.map_err(failed)?;
+        }
+        SQLITE.run(&pool).await.map_err(|cause| OpenError::Migration { path: shown.clone(), cause })?;
+        let installation = installation(&pool, &clock).await.map_err(failed)?;
+        let catalog = Self {
+            pool,
+            clock,
+            snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
+            revision: tokio::sync::Mutex::new(-1),
+            installation,
+        };
+        catalog.refresh().await.map_err(failed)?;
+        Ok(catalog)
+    }
+
+    /// What checks see now.
+    pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Who this installation is.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Loads the snapshot anew if the catalog has changed since. Called each second, and by every write.
+    pub async fn refresh(&self) -> Result<(), sqlx::Error> {
+        let mut shown = self.revision.lock().await;
+        let mut transaction = self.pool.begin().await?;
+        let revision: i64 =
+            sqlx::query("SELECT revision FROM installation").fetch_one(&mut *transaction).await?.try_get(0)?;
+        if revision != *shown {
+            let snapshot = snapshot::load(&mut transaction).await?;
+            self.snapshot.store(Arc::new(snapshot));
+            *shown = revision;
+        }
+        Ok(())
+    }
+
+    /// Commits a write that checks can see, and shows it to them before it returns.
+    pub(crate) async fn publish(&self, mut transaction: Transaction<'_, Any>) -> Result<(), Error> {
+        sqlx::query("UPDATE installation SET revision = revision + 1").execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        self.refresh().await?;
+        Ok(())
+    }
+}
+
+/// A fresh random id.
+pub(crate) fn fresh_id() -> Id {
+    Id::from_bytes(rand::random())
+}
+
+async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
+    let newest = SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let applied: i64 = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")
+        .fetch_one(pool)
+        .await
+        .and_then(|row| row.try_get(0))
+        .unwrap_or_default();
+    if applied >= newest {
+        return Ok(());
+    }
+    let copy = path.with_extension(format!("before-{newest}.db"));
+    if copy.exists() {
+        return Ok(());
+    }
+    sqlx::query("VACUUM INTO $1").bind(copy.display().to_string()).execute(pool).await?;
+    Ok(())
+}
+
+async fn installation(pool: &AnyPool, clock: &Clock) -> Result<Installation, sqlx::Error> {
+    // Two processes may start at once: the first one wins, both read what it wrote.
+    sqlx::query(
+        "INSERT INTO installation (id, secret, revision, created_at) \
+         SELECT $1, $2, 0, $3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
+    )
+    .bind(fresh_id().to_string())
+    .bind(rand::random::<[u8; 32]>().to_vec())
+    .bind(clock.now().0)
+    .execute(pool)
+    .await?;
+    let row = sqlx::query("SELECT id, secret FROM installation").fetch_one(pool).await?;
+    let id: String = row.try_get(0)?;
+    let secret: Vec<u8> = row.try_get(1)?;
+    let malformed = |what: &str| sqlx::Error::Decode(format!("installation.{what} is malformed").into());
+    Ok(Installation {
+        id: id.parse().map_err(|_| malformed("id"))?,
+        secret: secret.try_into().map_err(|_| malformed("secret"))?,
+    })
+}

@@ -1,0 +1,126 @@
+//! From the tables to the snapshot that checks read.
+
+use std::collections::HashMap;
+
+use headcount_engine::id::{AppId, Id, OwnerId};
+use headcount_engine::snapshot::{Artifact, CatalogSnapshot, NameIndex, Named, OwnerCatalog, Release};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row as _, Transaction};
+
+/// The kinds of resources, in the order of [`OwnerCatalog::new`].
+const KINDS: [&str; 4] = ["app", "channel", "platform", "arch"];
+
+#[derive(Default)]
+struct OwnerRows {
+    resources: [Vec<Named>; 4],
+    releases: Vec<Release>,
+}
+
+/// Reads the whole catalog.
+pub(super) async fn load(transaction: &mut Transaction<'_, Any>) -> Result<CatalogSnapshot, sqlx::Error> {
+    let mut owners: HashMap<Id, OwnerRows> = HashMap::new();
+    load_resources(transaction, &mut owners).await?;
+    load_releases(transaction, &mut owners).await?;
+    let administrators = sqlx::query("SELECT id, name FROM users WHERE role = 'administrator' ORDER BY seq")
+        .fetch_all(&mut **transaction)
+        .await?;
+    let mut catalogs = Vec::with_capacity(administrators.len());
+    for row in administrators {
+        let id = id(&row, 0)?;
+        let name: String = row.try_get(1)?;
+        let rows = owners.remove(&id).unwrap_or_default();
+        catalogs.push(OwnerCatalog::new(OwnerId(id), &name, rows.resources.map(NameIndex::new), rows.releases));
+    }
+    let default_owner: Option<String> =
+        sqlx::query("SELECT default_owner FROM installation").fetch_one(&mut **transaction).await?.try_get(0)?;
+    let default_owner = default_owner.map(|text| text.parse().map_err(malformed)).transpose()?.map(OwnerId);
+    Ok(CatalogSnapshot::new(catalogs, default_owner))
+}
+
+async fn load_resources(
+    transaction: &mut Transaction<'_, Any>,
+    owners: &mut HashMap<Id, OwnerRows>,
+) -> Result<(), sqlx::Error> {
+    let mut former: HashMap<Id, Vec<Box<str>>> = HashMap::new();
+    for row in sqlx::query("SELECT resource_id, name FROM former_names").fetch_all(&mut **transaction).await? {
+        former.entry(id(&row, 0)?).or_default().push(row.try_get::<String, _>(1)?.into());
+    }
+    let rows = sqlx::query(
+        "SELECT id, owner_id, kind, name, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END FROM resources ORDER BY seq",
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    for row in rows {
+        let kind: String = row.try_get(2)?;
+        let resource = id(&row, 0)?;
+        let named = Named {
+            id: resource,
+            name: row.try_get::<String, _>(3)?.into(),
+            deleted: row.try_get::<i64, _>(4)? != 0,
+            former: former.remove(&resource).unwrap_or_default(),
+        };
+        let of_owner = owners.entry(id(&row, 1)?).or_default();
+        if let Some(at) = KINDS.iter().position(|known| *known == kind) {
+            of_owner.resources[at].push(named);
+        }
+    }
+    Ok(())
+}
+
+async fn load_releases(
+    transaction: &mut Transaction<'_, Any>,
+    owners: &mut HashMap<Id, OwnerRows>,
+) -> Result<(), sqlx::Error> {
+    let mut artifacts: HashMap<Id, Vec<Artifact>> = HashMap::new();
+    let rows = sqlx::query(
+        "SELECT release_id, platform_id, arch_id, package, link, signature FROM artifacts ORDER BY release_id, position",
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    for row in rows {
+        artifacts.entry(id(&row, 0)?).or_default().push(Artifact {
+            platform: optional_id(&row, 1)?,
+            arch: optional_id(&row, 2)?,
+            package: row.try_get::<String, _>(3)?.into(),
+            link: row.try_get::<String, _>(4)?.into(),
+            signature: row.try_get::<Option<String>, _>(5)?.map(Into::into),
+        });
+    }
+    let rows = sqlx::query(
+        "SELECT id, owner_id, app_id, channel_id, version, published, critical, intermediate, rollout_percent, \
+         rollout_seed, changelog FROM releases ORDER BY seq",
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    for row in rows {
+        let flag = |column: usize| row.try_get::<i64, _>(column).map(|flag| flag != 0);
+        let release = id(&row, 0)?;
+        owners.entry(id(&row, 1)?).or_default().releases.push(Release {
+            id: release,
+            app: AppId(id(&row, 2)?),
+            channel: optional_id(&row, 3)?,
+            version: row.try_get::<String, _>(4)?.parse().map_err(malformed)?,
+            published: flag(5)?,
+            critical: flag(6)?,
+            required_intermediate: flag(7)?,
+            rollout_percent: row.try_get::<i64, _>(8)?.clamp(0, 100) as u8,
+            rollout_seed: row.try_get::<String, _>(9)?.into(),
+            changelog: row.try_get::<String, _>(10)?.into(),
+            artifacts: artifacts.remove(&release).unwrap_or_default(),
+        });
+    }
+    Ok(())
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+fn id(row: &AnyRow, column: usize) -> Result<Id, sqlx::Error> {
+    row.try_get::<String, _>(column)?.parse().map_err(malformed)
+}
+
+fn optional_id(row: &AnyRow, column: usize) -> Result<Option<Id>, sqlx::Error> {
+    let text: String = row.try_get(column)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(malformed) }
+}

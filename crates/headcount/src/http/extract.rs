@@ -1,0 +1,163 @@
+//! What handlers take: the parsed body, the parsed parameters, the authenticated caller.
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use headcount_engine::id::{Id, OwnerId};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as ValueError, MapDeserializer};
+
+use crate::app::App;
+use crate::catalog::users::Role;
+use crate::error::{Code, Error};
+use crate::http::query::Query;
+
+/// The parameters of a query string as a struct of `Option<String>` fields.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let parameters = T::deserialize(MapDeserializer::new(query.iter()));
+        parameters.map(Self).map_err(|error: ValueError| Error::invalid("query", error.to_string()))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Params<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::extract::Query::<T>::operation_input(ctx, operation);
+    }
+}
+
+/// A JSON body of that type.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+/// A type that is read from a JSON body.
+pub trait RequestBody: DeserializeOwned {
+    /// The contract's string for a body that is not JSON of this type.
+    const REFUSAL: &'static str = "Invalid request body";
+}
+
+impl<T: RequestBody, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let bytes = body_bytes(request, state).await?;
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| Error::invalid("body", T::REFUSAL).details(error.to_string()))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Body<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::Json::<T>::operation_input(ctx, operation);
+    }
+}
+
+/// Reads a whole body within the limit of its route.
+pub async fn body_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Error> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+            Error::new(Code::TooLarge, "request body is too large")
+        } else {
+            Error::invalid("body", "request body could not be read")
+        }
+    })
+}
+
+/// The authenticated caller. Every route but the public ones takes one.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The id of the user.
+    pub user: Id,
+    /// The name of the user.
+    pub name: String,
+    /// What the user is.
+    pub role: Role,
+    /// Whose resources and telemetry the user works with.
+    pub owner: OwnerId,
+    /// The session that authenticated the request.
+    pub session: Id,
+}
+
+impl Principal {
+    /// The caller, if it is an administrator.
+    ///
+    /// # Errors
+    /// 403 `Admin access required`.
+    pub fn administrator(self) -> Result<Self, Error> {
+        match self.role {
+            Role::Administrator => Ok(self),
+            Role::Team => Err(Error::new(Code::Forbidden, "Admin access required")),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Principal {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let token = bearer_token(&parts.headers)?;
+        let known = app.catalog.principal_of_token(token).await?;
+        known.ok_or_else(|| Error::new(Code::Unauthenticated, "invalid or expired token"))
+    }
+}
+
+impl OperationInput for Principal {
+    fn operation_input(_ctx: &mut GenContext, operation: &mut Operation) {
+        let requirement = [("bearer".to_owned(), Vec::new())].into_iter().collect();
+        operation.security.push(requirement);
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
+    let unauthenticated = |message| Error::new(Code::Unauthenticated, message);
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let header = match (given.next(), given.next()) {
+        (None, _) => return Err(unauthenticated("missing authorization header")),
+        (Some(header), None) => header.to_str().map_err(|_| unauthenticated("invalid token format"))?,
+        (Some(_), Some(_)) => return Err(unauthenticated("invalid token format")),
+    };
+    if header.trim().is_empty() {
+        return Err(unauthenticated("missing authorization header"));
+    }
+    let mut fields = header.split_whitespace();
+    match (fields.next(), fields.next(), fields.next()) {
+        (Some("Bearer"), Some(token), None) => Ok(token),
+        _ => Err(unauthenticated("invalid token format")),
+    }
+}
+
+/// What a caller may read of the telemetry: built from the principal and from nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    owner: OwnerId,
+}
+
+impl Scope {
+    /// The scope of that caller.
+    ///
+    /// # Errors
+    /// 403 where the caller may not read telemetry.
+    pub fn of(principal: &Principal) -> Result<Self, Error> {
+        match principal.role {
+            Role::Administrator => Ok(Self { owner: principal.owner }),
+            Role::Team => Err(Error::new(Code::Forbidden, "Permission denied")),
+        }
+    }
+
+    /// Whose telemetry it is.
+    pub fn owner(self) -> OwnerId {
+        self.owner
+    }
+}

@@ -1,0 +1,67 @@
+//! What holds for every request: CORS, the methods that every path has, and the log.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::app::App;
+use crate::error::{Code, Error};
+
+/// The routes that any web page may call: they take no credentials and answer nothing private.
+const OPEN_PATHS: [&str; 2] = ["/checkVersion", "/telemetry/beacon"];
+/// The routes that answer HEAD.
+const HEAD_PATHS: [&str; 2] = ["/health", "/ready"];
+
+const OPEN_HEADERS: &str = "Content-Type, Accept, Cache-Control, X-Requested-With, X-Device-ID, X-Download-Token";
+const CLOSED_HEADERS: &str = "Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token, Authorization, accept, origin, \
+                              Cache-Control, X-Requested-With, X-Device-ID, X-Download-Token, Import-Id, Import-Chunk";
+
+/// Runs around every request, also around those that no route answers.
+pub(super) async fn cross_cutting(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = std::time::Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let origin = request.headers().get(header::ORIGIN).cloned();
+
+    let mut response = match (&method, path.as_deref()) {
+        (&Method::OPTIONS, Some(_)) => StatusCode::NO_CONTENT.into_response(),
+        (&Method::HEAD, Some(path)) if !HEAD_PATHS.contains(&path) => {
+            Error::new(Code::MethodNotAllowed, "method not allowed").into_response()
+        }
+        _ => next.run(request).await,
+    };
+    allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &app.config.allowed_cors);
+    // The path is that of the route: what callers put into it or behind it stays out of the log.
+    tracing::debug!(
+        method = method.as_str(),
+        path = path.as_deref().unwrap_or("(unknown)"),
+        status = response.status().as_u16(),
+        micros = started.elapsed().as_micros() as u64,
+        "answered"
+    );
+    response
+}
+
+fn allow_origin(headers: &mut HeaderMap, path: Option<&str>, origin: Option<&HeaderValue>, allowed: &[String]) {
+    let open = path.is_some_and(|path| OPEN_PATHS.contains(&path));
+    if open {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, OPTIONS"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(OPEN_HEADERS));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Headcount"));
+        return;
+    }
+    if !allowed.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    let Some(origin) = origin.filter(|origin| allowed.iter().any(|entry| entry.as_bytes() == origin.as_bytes())) else {
+        return;
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CLOSED_HEADERS));
+    let methods = HeaderValue::from_static("POST, OPTIONS, GET, PUT, DELETE, PATCH");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Headcount-As-Of, Retry-After"));
+}

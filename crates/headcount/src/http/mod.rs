@@ -1,0 +1,56 @@
+//! The list of routes and layers.
+
+pub mod extract;
+pub mod health;
+mod layers;
+pub mod query;
+pub mod server;
+
+use aide::axum::ApiRouter;
+use aide::openapi::{OpenApi, SecurityScheme};
+use aide::transform::TransformOpenApi;
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse as _;
+use axum::{Extension, Json, Router, middleware};
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::error::{Code, Error};
+
+/// All routes, with their layers, and the description of the API that they make up.
+pub fn router(app: App) -> (Router, OpenApi) {
+    let mut description = OpenApi::default();
+    let body_limit = app.config.max_body_bytes;
+    let router = routes()
+        .finish_api_with(&mut description, describe)
+        .route("/openapi.json", axum::routing::get(openapi))
+        .fallback(async || Error::new(Code::NotFound, "not found"))
+        .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed, "method not allowed"))
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(middleware::from_fn_with_state(app.clone(), layers::cross_cutting))
+        .layer(Extension(Arc::new(description.clone())))
+        .with_state(app);
+    (router, description)
+}
+
+/// Every route of the API. One line a noun; the paths stand in the modules.
+fn routes() -> ApiRouter<App> {
+    ApiRouter::new().merge(health::routes())
+}
+
+fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
+    let bearer = SecurityScheme::Http {
+        scheme: "bearer".to_owned(),
+        bearer_format: None,
+        description: Some("The token that POST /login answers with.".to_owned()),
+        extensions: Default::default(),
+    };
+    api.title("Headcount")
+        .version(env!("CARGO_PKG_VERSION"))
+        .summary("Which of your devices run which version, right now and over time.")
+        .security_scheme("bearer", bearer)
+}
+
+async fn openapi(Extension(description): Extension<Arc<OpenApi>>) -> axum::response::Response {
+    Json(&*description).into_response()
+}

@@ -1,0 +1,10 @@
+//! Headcount tells people who ship software which of their devices run which version.
+//!
+//! `ARCHITECTURE.md` has the map; `app::App` is where the parts are put together.
+
+pub mod app;
+pub mod catalog;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod http;

@@ -1,0 +1,159 @@
+//! A running server for one test: real sockets, real files, a directory of its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use headcount::app::App;
+use headcount::clock::Clock;
+use headcount::config::{Config, ServeArgs};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A server that listens on a free loopback port and ends with the test.
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    address: SocketAddr,
+    client: reqwest::Client,
+    directory: PathBuf,
+    settings: BTreeMap<String, String>,
+    stop: CancellationToken,
+    server: Option<JoinHandle<()>>,
+}
+
+impl TestApp {
+    /// A server with telemetry on and an empty catalog.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, with these settings.
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::at(Clock::wall(), settings).await
+    }
+
+    /// The same, at a time that the test sets.
+    pub(crate) async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let directory = fresh_directory();
+        let data_dir = directory.display().to_string();
+        let settings = [("HEADCOUNT_DATA_DIR", data_dir.as_str()), ("ENABLE_TELEMETRY", "true")]
+            .iter()
+            .chain(settings)
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self::open(directory, settings, clock).await
+    }
+
+    async fn open(directory: PathBuf, settings: BTreeMap<String, String>, clock: Clock) -> Self {
+        let config = Config::load(ServeArgs::default(), &settings, &BTreeMap::new()).unwrap();
+        let stop = CancellationToken::new();
+        let app = App::open(config, clock.clone()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(app.clone().run(listener, stop.clone()));
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { app, clock, address, client, directory, settings, stop, server: Some(server) }
+    }
+
+    /// Stops the server as SIGTERM does, and waits until everything is on disk.
+    pub(crate) async fn stop(mut self) {
+        self.stop_server().await;
+    }
+
+    async fn stop_server(&mut self) {
+        self.stop.cancel();
+        if let Some(server) = self.server.take() {
+            server.await.unwrap();
+        }
+    }
+
+    /// Stops the server and starts it again on the same directory.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop_server().await;
+        Self::open(self.directory.clone(), self.settings.clone(), self.clock.clone()).await
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> TestRequest {
+        TestRequest(self.client.request(method.parse().unwrap(), self.url(path)))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.request("GET", path).send().await
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A request under construction.
+pub(crate) struct TestRequest(reqwest::RequestBuilder);
+
+impl TestRequest {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        let (name, value) = (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        Self(self.0.header(name, value))
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        Self(self.0.bearer_auth(token))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        Self(self.0.json(body))
+    }
+
+    pub(crate) fn body(self, body: impl Into<reqwest::Body>) -> Self {
+        Self(self.0.body(body))
+    }
+
+    pub(crate) fn multipart(self, form: reqwest::multipart::Form) -> Self {
+        Self(self.0.multipart(form))
+    }
+
+    pub(crate) async fn send(self) -> Reply {
+        let response = self.0.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Reply { status, headers, text: response.text().await.unwrap() }
+    }
+}
+
+/// A whole reply.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// An empty directory below the build's own, removed by `cargo clean`.
+pub(crate) fn fresh_directory() -> PathBuf {
+    let name: [u8; 8] = rand::random();
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(hex::encode(name));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}

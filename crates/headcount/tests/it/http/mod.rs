@@ -1,0 +1,3 @@
+//! Tests that enter by HTTP.
+
+mod layers;
