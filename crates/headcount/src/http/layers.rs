@@ -43,7 +43,7 @@ pub(super) async fn cross_cutting(State(app): State<App>, request: Request, next
     response
 }
 
-fn allow_origin(headers: &mut HeaderMap, path: Option<&str>, origin: Option<&HeaderValue>, allowed: &[String]) {
+fn allow_origin(headers: &mut HeaderMap, path: Option<&str>, origin: Option<&HeaderValue>, allowed: &[HeaderValue]) {
     let open = path.is_some_and(|path| OPEN_PATHS.contains(&path));
     if open {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -55,7 +55,7 @@ fn allow_origin(headers: &mut HeaderMap, path: Option<&str>, origin: Option<&Hea
     if !allowed.is_empty() {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
-    let Some(origin) = origin.filter(|origin| allowed.iter().any(|entry| entry.as_bytes() == origin.as_bytes())) else {
+    let Some(origin) = origin.filter(|origin| allowed.iter().any(|entry| entry == origin)) else {
         return;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
