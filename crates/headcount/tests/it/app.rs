@@ -49,7 +49,7 @@ impl TestApp {
     }
 
     async fn open(directory: PathBuf, settings: BTreeMap<String, String>, clock: Clock) -> Self {
-        let config = Config::load(ServeArgs::default(), &settings, &BTreeMap::new()).unwrap();
+        let config = Config::load(&ServeArgs::default(), &settings, &BTreeMap::new()).unwrap();
         let stop = CancellationToken::new();
         let app = App::open(config, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
