@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
+use crate::record::Recorder;
 
 /// How often the catalog is asked whether another process has changed it.
 const CATALOG_POLL: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Owners, users, apps and releases.
     pub catalog: Catalog,
+    /// Takes what is counted.
+    pub recorder: Recorder,
 }
 
 impl std::ops::Deref for App {
@@ -42,7 +45,7 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog = Catalog::open(&config.data_dir.join("catalog.db"), clock.clone()).await?;
-        Ok(Self(Arc::new(Parts { config, clock, catalog })))
+        Ok(Self(Arc::new(Parts { config, clock, catalog, recorder: Recorder::default() })))
     }
 
     /// Serves until `stop` is cancelled, then finishes what is under way.

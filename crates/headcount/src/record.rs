@@ -1,0 +1,120 @@
+//! Between a request and the spool: an event is handed over here, and this is what the caller learns about it.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use headcount_engine::event::Event;
+use headcount_engine::id::{AppId, OwnerId};
+
+/// What became of the event of one check or beacon. Its text is the value of the reply's `Headcount` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is on disk and will be counted exactly once.
+    Recorded,
+    /// The commit was not known in time: it will be counted once, or not at all.
+    Unconfirmed,
+    /// It is not counted.
+    Skipped(SkipReason),
+}
+
+/// Why an event is not counted, in the order of precedence: the first reason that applies is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
+pub enum SkipReason {
+    /// Telemetry is off on this installation.
+    Disabled,
+    /// The check was answered with 400, or the beacon is not allowed.
+    Refused,
+    /// The user of the device does not want to be counted.
+    OptOut,
+    /// The request carries no device id.
+    NoDevice,
+    /// The device id is not acceptable, or there is more than one.
+    BadDevice,
+    /// Too many new devices from one source.
+    Rate,
+    /// Too many events wait for their commit.
+    Overload,
+    /// The disk takes no more events.
+    Disk,
+}
+
+impl SkipReason {
+    /// The word that clients and reports see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Refused => "refused",
+            Self::OptOut => "opt-out",
+            Self::NoDevice => "no-device",
+            Self::BadDevice => "bad-device",
+            Self::Rate => "rate",
+            Self::Overload => "overload",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recorded => f.write_str("recorded"),
+            Self::Unconfirmed => f.write_str("unconfirmed"),
+            Self::Skipped(reason) => write!(f, "skipped; reason={}", reason.name()),
+        }
+    }
+}
+
+/// Takes the events and tallies of requests.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    events: Mutex<Vec<Event>>,
+    tallies: Mutex<Vec<Tally>>,
+}
+
+/// One thing that happened and is counted without a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Whose application it concerns.
+    pub owner: OwnerId,
+    /// The application.
+    pub app: AppId,
+    /// What happened.
+    pub kind: &'static str,
+    /// What it happened with.
+    pub value: Box<str>,
+}
+
+impl Recorder {
+    /// Hands an event over and waits until its fate is known.
+    pub async fn record(&self, event: Event) -> Recorded {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        Recorded::Recorded
+    }
+
+    /// Counts something that has no device: skips by reason, unserved demand.
+    pub fn tally(&self, owner: OwnerId, app: AppId, kind: &'static str, value: &str) {
+        let tally = Tally { owner, app, kind, value: value.into() };
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).push(tally);
+    }
+
+    /// The events that were handed over.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The tallies that were counted.
+    pub fn tallies(&self) -> Vec<Tally> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_says_what_became_of_an_event() {
+        let texts = [Recorded::Recorded, Recorded::Unconfirmed, Recorded::Skipped(SkipReason::NoDevice)];
+        assert_eq!(texts.map(|fate| fate.to_string()), ["recorded", "unconfirmed", "skipped; reason=no-device"]);
+    }
+}
