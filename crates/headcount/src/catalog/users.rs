@@ -1,12 +1,11 @@
 //! Users and their sessions.
 
-use headcount_engine::id::OwnerId;
+use headcount_engine::id::{Id, OwnerId};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
 use crate::catalog::Catalog;
-use crate::error::Error;
-use crate::http::extract::Principal;
+use crate::error::{Code, Error};
 
 /// What a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +14,34 @@ pub enum Role {
     Administrator,
     /// Works with those of an administrator.
     Team,
+}
+
+/// The authenticated caller. Every route but the public ones takes one.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The id of the user.
+    pub user: Id,
+    /// The name of the user.
+    pub name: String,
+    /// What the user is.
+    pub role: Role,
+    /// Whose resources and telemetry the user works with.
+    pub owner: OwnerId,
+    /// The session that authenticated the request.
+    pub session: Id,
+}
+
+impl Principal {
+    /// The caller, if it is an administrator.
+    ///
+    /// # Errors
+    /// 403 `Admin access required`.
+    pub fn administrator(self) -> Result<Self, Error> {
+        match self.role {
+            Role::Administrator => Ok(self),
+            Role::Team => Err(Error::new(Code::Forbidden, "Admin access required")),
+        }
+    }
 }
 
 impl Catalog {

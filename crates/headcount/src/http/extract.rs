@@ -7,12 +7,13 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::id::OwnerId;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as ValueError, MapDeserializer};
 
 use crate::app::App;
+pub use crate::catalog::users::Principal;
 use crate::catalog::users::Role;
 use crate::error::{Code, Error};
 use crate::http::query::Query;
@@ -73,34 +74,6 @@ pub async fn body_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<B
             Error::invalid("body", "request body could not be read")
         }
     })
-}
-
-/// The authenticated caller. Every route but the public ones takes one.
-#[derive(Debug, Clone)]
-pub struct Principal {
-    /// The id of the user.
-    pub user: Id,
-    /// The name of the user.
-    pub name: String,
-    /// What the user is.
-    pub role: Role,
-    /// Whose resources and telemetry the user works with.
-    pub owner: OwnerId,
-    /// The session that authenticated the request.
-    pub session: Id,
-}
-
-impl Principal {
-    /// The caller, if it is an administrator.
-    ///
-    /// # Errors
-    /// 403 `Admin access required`.
-    pub fn administrator(self) -> Result<Self, Error> {
-        match self.role {
-            Role::Administrator => Ok(self),
-            Role::Team => Err(Error::new(Code::Forbidden, "Admin access required")),
-        }
-    }
 }
 
 impl FromRequestParts<App> for Principal {

@@ -2,3 +2,4 @@
 
 mod app;
 mod http;
+mod tidy;
