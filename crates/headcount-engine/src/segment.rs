@@ -1,0 +1,358 @@
+//! Segments: what is kept of one application's day.
+
+use std::collections::{BTreeMap, HashMap};
+
+use roaring::{MultiOps as _, RoaringBitmap};
+use strum::EnumCount as _;
+
+use crate::day::Millis;
+use crate::dimension::{Dimension, Kept, Value};
+use crate::event::Values;
+use crate::times::Times;
+
+/// One application's day: which devices were seen, with which values, and how many checks were counted.
+///
+/// Devices are ordinals of their owner's dictionary. Segments of one application and day [merge](Self::merge) in any
+/// order to the same segment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Segment {
+    pub(crate) devices: RoaringBitmap,
+    pub(crate) columns: [Column; Dimension::COUNT],
+    pub(crate) requests: BTreeMap<Values, u64>,
+    pub(crate) tallies: BTreeMap<(Box<str>, Box<str>), u64>,
+}
+
+/// The devices of one dimension, by value. No value is without a device; under `Last` no device has two values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) values: BTreeMap<Value, RoaringBitmap>,
+    // Of `Last` values only. A device with a value and without a time has its final value.
+    pub(crate) times: Times,
+}
+
+impl Segment {
+    /// Whether nothing was counted or tallied.
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty() && self.requests.is_empty() && self.tallies.is_empty()
+    }
+
+    /// All devices seen, whatever their values.
+    pub fn devices(&self) -> &RoaringBitmap {
+        &self.devices
+    }
+
+    /// The devices with that value, if there are any.
+    pub fn with_value(&self, dimension: Dimension, value: &Value) -> Option<&RoaringBitmap> {
+        self.column(dimension).values.get(value)
+    }
+
+    /// Every value of the dimension that a device has, with the devices that have it.
+    pub fn values(&self, dimension: Dimension) -> impl Iterator<Item = (&Value, &RoaringBitmap)> {
+        self.column(dimension).values.iter()
+    }
+
+    /// The number of counted checks by what they said.
+    pub fn requests(&self) -> impl Iterator<Item = (&Values, u64)> {
+        self.requests.iter().map(|(values, &count)| (values, count))
+    }
+
+    /// The counters beside the checks: kind, value, count.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.tallies.iter().map(|((kind, value), &count)| (kind.as_ref(), value.as_ref(), count))
+    }
+
+    /// Whether the time of any `Last` value is kept.
+    pub fn has_times(&self) -> bool {
+        self.columns.iter().any(|column| !column.times.is_empty())
+    }
+
+    /// Forgets the times of `Last` values: what each device has now is final.
+    pub fn drop_times(&mut self) {
+        for column in &mut self.columns {
+            column.times.clear();
+        }
+    }
+
+    /// Adds what another segment of the same application and day holds. Of two `Last` values of a device the one of
+    /// the greater time stays, on equal times the greater value; a final value stays before any that has a time.
+    ///
+    /// The order in which segments are merged does not matter. The cost grows with `other`, not with `self`, but for
+    /// one move of the times behind a device that is new to them.
+    pub fn merge(&mut self, other: &Self) {
+        self.devices |= &other.devices;
+        for &dimension in Dimension::ALL {
+            let column = &mut self.columns[dimension as usize];
+            let incoming = other.column(dimension);
+            match dimension.kept() {
+                Kept::Every => column.add(incoming),
+                Kept::Last => column.replace(incoming, dimension),
+            }
+        }
+        for (values, count) in &other.requests {
+            add_count(&mut self.requests, values, *count);
+        }
+        for (tally, count) in &other.tallies {
+            add_count(&mut self.tallies, tally, *count);
+        }
+    }
+
+    /// The segment with other ordinals. Devices whose ordinal becomes `None` vanish; what was counted stays. No two
+    /// ordinals may become one. The function is called several times for each device.
+    #[must_use]
+    pub fn remap(&self, ordinal: impl Fn(u32) -> Option<u32>) -> Self {
+        let bits = |bitmap: &RoaringBitmap| {
+            let mut ordinals: Vec<u32> = bitmap.iter().filter_map(&ordinal).collect();
+            ordinals.sort_unstable();
+            ordinals.into_iter().collect::<RoaringBitmap>()
+        };
+        let columns = self.columns.each_ref().map(|column| {
+            let values = column.values.iter().map(|(value, bitmap)| (value.clone(), bits(bitmap)));
+            let moved = column.times.as_slice().iter().filter_map(|&(old, time)| ordinal(old).map(|new| (new, time)));
+            let mut times: Vec<(u32, u32)> = moved.collect();
+            times.sort_unstable();
+            Column {
+                values: values.filter(|(_, bitmap)| !bitmap.is_empty()).collect(),
+                times: Times::from_sorted(times),
+            }
+        });
+        let (requests, tallies) = (self.requests.clone(), self.tallies.clone());
+        Self { devices: bits(&self.devices), columns, requests, tallies }
+    }
+
+    /// About how many bytes of memory the segment takes.
+    pub fn weight(&self) -> usize {
+        const NODE: usize = 64;
+        let columns = self.columns.iter().map(|column| {
+            let bitmaps =
+                column.values.iter().map(|(value, bitmap)| NODE + value.as_str().len() + bitmap.serialized_size());
+            bitmaps.sum::<usize>() + size_of_val(column.times.as_slice())
+        });
+        let tallies = self.tallies.keys().map(|(kind, value)| NODE + kind.len() + value.len());
+        size_of::<Self>()
+            + self.devices.serialized_size()
+            + columns.sum::<usize>()
+            + self.requests.len() * (size_of::<Values>() + size_of::<u64>())
+            + tallies.sum::<usize>()
+    }
+
+    pub(crate) fn column(&self, dimension: Dimension) -> &Column {
+        &self.columns[dimension as usize]
+    }
+}
+
+fn add_count<K: Ord + Clone>(counters: &mut BTreeMap<K, u64>, key: &K, count: u64) {
+    match counters.get_mut(key) {
+        Some(counter) => *counter = counter.saturating_add(count),
+        None => {
+            counters.insert(key.clone(), count);
+        }
+    }
+}
+
+impl Column {
+    /// The merge of an `Every` dimension.
+    fn add(&mut self, incoming: &Self) {
+        for (value, devices) in &incoming.values {
+            self.give(value, devices);
+        }
+    }
+
+    /// The merge of a `Last` dimension.
+    fn replace(&mut self, incoming: &Self, dimension: Dimension) {
+        if self.values.is_empty() {
+            self.clone_from(incoming);
+        } else if !incoming.values.is_empty() {
+            let winners = self.winners(incoming, dimension);
+            self.hand_over(incoming, &winners);
+            self.times.adopt(&winners, &incoming.times);
+        }
+    }
+
+    /// The devices whose incoming value stands against the one that they have, if any.
+    fn winners(&self, incoming: &Self, dimension: Dimension) -> RoaringBitmap {
+        let standing = self.times.standing_of(&incoming.times);
+        let final_ones = incoming.values.values().union() - incoming.times.devices();
+        let held = self.holders_among(&(&standing.absent | &final_ones));
+
+        let mut winners = standing.later;
+        winners |= standing.absent - &held;
+        let held_finals = &final_ones & held;
+        winners |= final_ones - &held_finals;
+        let over_timed = self.times.among(&held_finals);
+        let contested = standing.equal | (held_finals - &over_timed);
+        winners |= over_timed;
+        winners |= self.lesser_among(incoming, contested, dimension);
+        winners
+    }
+
+    /// Those of the devices that have a value.
+    fn holders_among(&self, devices: &RoaringBitmap) -> RoaringBitmap {
+        if devices.is_empty() {
+            return RoaringBitmap::new();
+        }
+        self.values.values().map(|holders| holders & devices).union()
+    }
+
+    /// Those of the devices whose value is less than the incoming one.
+    fn lesser_among(&self, incoming: &Self, mut devices: RoaringBitmap, dimension: Dimension) -> RoaringBitmap {
+        devices -= self.alike_among(incoming, &devices);
+        let mut lesser = RoaringBitmap::new();
+        if devices.is_empty() {
+            return lesser;
+        }
+        for (held, holders) in &self.values {
+            let holders = holders & &devices;
+            if holders.is_empty() {
+                continue;
+            }
+            for (value, devices) in &incoming.values {
+                let both = devices & &holders;
+                if !both.is_empty() && dimension.compare(value, held).is_gt() {
+                    lesser |= both;
+                }
+            }
+        }
+        lesser
+    }
+
+    /// Those of the devices that have the same value in both.
+    fn alike_among(&self, incoming: &Self, devices: &RoaringBitmap) -> RoaringBitmap {
+        let alike = |(value, incoming): (&Value, &RoaringBitmap)| Some(self.values.get(value)? & &(incoming & devices));
+        incoming.values.iter().filter_map(alike).union()
+    }
+
+    /// Takes the devices out of the values that they have and puts them in the incoming ones.
+    fn hand_over(&mut self, incoming: &Self, winners: &RoaringBitmap) {
+        // Most devices keep their value all day; only the others touch large bitmaps.
+        let movers = winners - self.alike_among(incoming, winners);
+        if movers.is_empty() {
+            return;
+        }
+        self.values.retain(|_, holders| {
+            *holders -= &movers;
+            !holders.is_empty()
+        });
+        for (value, devices) in &incoming.values {
+            self.give(value, &(devices & &movers));
+        }
+    }
+
+    fn give(&mut self, value: &Value, devices: &RoaringBitmap) {
+        match self.values.get_mut(value) {
+            Some(holders) => *holders |= devices,
+            None if devices.is_empty() => {}
+            None => {
+                self.values.insert(value.clone(), devices.clone());
+            }
+        }
+    }
+}
+
+/// Builds a segment from single events of one application and one UTC day.
+#[derive(Debug, Default)]
+pub struct Fold {
+    tuples: HashMap<Values, usize>,
+    counts: Vec<u64>,
+    records: Vec<Record>,
+    tallies: BTreeMap<(Box<str>, Box<str>), u64>,
+}
+
+/// The order of the fields makes the sorted records of one device a neighbourhood.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Record {
+    ordinal: u32,
+    tuple: u32,
+    time: u32,
+}
+
+impl Fold {
+    /// Counts one event of the device with that ordinal.
+    pub fn record(&mut self, ordinal: u32, at: Millis, values: &Values) {
+        let tuple = if let Some(&tuple) = self.tuples.get(values) {
+            tuple
+        } else {
+            self.tuples.insert(values.clone(), self.counts.len());
+            self.counts.push(0);
+            self.counts.len() - 1
+        };
+        self.counts[tuple] += 1;
+        self.records.push(Record { ordinal, tuple: tuple as u32, time: at.within_day() });
+    }
+
+    /// Adds to a counter beside the checks.
+    pub fn tally(&mut self, kind: &str, value: &str, count: u64) {
+        add_count(&mut self.tallies, &(kind.into(), value.into()), count);
+    }
+
+    /// The segment of all that was recorded.
+    pub fn finish(mut self) -> Segment {
+        self.records.sort_unstable();
+        let mut tuples = vec![Values::default(); self.counts.len()];
+        for (values, place) in self.tuples {
+            tuples[place] = values;
+        }
+        let mut devices = RoaringBitmap::new();
+        let mut columns: [_; Dimension::COUNT] =
+            std::array::from_fn(|place| ColumnFold::new(Dimension::ALL[place], &tuples));
+        for of_device in self.records.chunk_by(|one, next| one.ordinal == next.ordinal) {
+            devices.insert(of_device[0].ordinal);
+            for column in &mut columns {
+                column.record(of_device);
+            }
+        }
+        let requests = tuples.into_iter().zip(self.counts).collect();
+        Segment { devices, columns: columns.map(ColumnFold::finish), requests, tallies: self.tallies }
+    }
+}
+
+/// One dimension of a fold.
+struct ColumnFold {
+    kept: Kept,
+    // In the order of the dimension, so that of two values the one with the greater place is greater.
+    values: Vec<Value>,
+    bitmaps: Vec<RoaringBitmap>,
+    // By tuple, the place of its value in the lists above.
+    places: Vec<Option<usize>>,
+    times: Vec<(u32, u32)>,
+}
+
+impl ColumnFold {
+    fn new(dimension: Dimension, tuples: &[Values]) -> Self {
+        let mut distinct: Vec<&Value> = tuples.iter().filter_map(|tuple| tuple[dimension].as_ref()).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        distinct.sort_unstable_by(|one, other| dimension.compare(one, other));
+        let by_value: HashMap<&Value, usize> = distinct.iter().enumerate().map(|(at, &value)| (value, at)).collect();
+        let place = |tuple: &Values| tuple[dimension].as_ref().and_then(|value| by_value.get(value).copied());
+        Self {
+            kept: dimension.kept(),
+            places: tuples.iter().map(place).collect(),
+            bitmaps: vec![RoaringBitmap::new(); distinct.len()],
+            values: distinct.into_iter().cloned().collect(),
+            times: Vec::new(),
+        }
+    }
+
+    /// Takes all records of one device; devices come in the order of their ordinals.
+    fn record(&mut self, of_device: &[Record]) {
+        let placed = of_device.iter().filter_map(|record| Some((record, self.places[record.tuple as usize]?)));
+        match self.kept {
+            Kept::Every => {
+                for (record, place) in placed {
+                    self.bitmaps[place].insert(record.ordinal);
+                }
+            }
+            Kept::Last => {
+                if let Some((record, place)) = placed.max_by_key(|(record, place)| (record.time, *place)) {
+                    self.bitmaps[place].insert(record.ordinal);
+                    self.times.push((record.ordinal, record.time));
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> Column {
+        let values = self.values.into_iter().zip(self.bitmaps).filter(|(_, bitmap)| !bitmap.is_empty());
+        Column { values: values.collect(), times: Times::from_sorted(self.times) }
+    }
+}

@@ -1,0 +1,150 @@
+//! The accept times of a day's `Last` values.
+
+use roaring::RoaringBitmap;
+
+/// When each device's value was accepted: ordinal and milliseconds since the day began, in the order of ordinals.
+///
+/// A sorted list takes eight bytes a device, and a small batch merges into a large one by searching, not by walking it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times(Vec<(u32, u32)>);
+
+/// How a batch of times stands to the times that are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// Devices whose time in the batch is greater than the one kept.
+    pub(crate) later: RoaringBitmap,
+    /// Devices whose times are equal.
+    pub(crate) equal: RoaringBitmap,
+    /// Devices for which no time is kept.
+    pub(crate) absent: RoaringBitmap,
+}
+
+impl Times {
+    /// Times in strictly ascending order of their ordinals.
+    pub(crate) fn from_sorted(entries: Vec<(u32, u32)>) -> Self {
+        debug_assert!(entries.is_sorted_by(|one, next| one.0 < next.0));
+        Self(entries)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[(u32, u32)] {
+        &self.0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0 = Vec::new();
+    }
+
+    /// The devices that have a time.
+    pub(crate) fn devices(&self) -> RoaringBitmap {
+        self.0.iter().map(|&(ordinal, _)| ordinal).collect()
+    }
+
+    /// Those of the devices that have a time.
+    pub(crate) fn among(&self, devices: &RoaringBitmap) -> RoaringBitmap {
+        let mut cursor = Cursor::new(&self.0);
+        devices.iter().filter(|&ordinal| cursor.seek(ordinal).is_ok()).collect()
+    }
+
+    /// These times without those that are the same in `other`.
+    pub(crate) fn other_than(&self, other: &Self) -> Self {
+        let mut cursor = Cursor::new(&other.0);
+        let differs = |&(ordinal, time): &(u32, u32)| !cursor.seek(ordinal).is_ok_and(|at| other.0[at].1 == time);
+        Self(self.0.iter().copied().filter(differs).collect())
+    }
+
+    /// Forgets the times of all other devices.
+    pub(crate) fn restrict(&mut self, devices: &RoaringBitmap) {
+        self.0.retain(|&(ordinal, _)| devices.contains(ordinal));
+    }
+
+    /// How the times of a batch stand to these.
+    pub(crate) fn standing_of(&self, batch: &Self) -> Standing {
+        let mut standing = Standing::default();
+        let mut cursor = Cursor::new(&self.0);
+        for &(ordinal, time) in &batch.0 {
+            match cursor.seek(ordinal) {
+                Ok(at) if time > self.0[at].1 => standing.later.insert(ordinal),
+                Ok(at) if time == self.0[at].1 => standing.equal.insert(ordinal),
+                Ok(_) => false,
+                Err(_) => standing.absent.insert(ordinal),
+            };
+        }
+        standing
+    }
+
+    /// Gives these devices their times from the batch, or none if the batch has none.
+    pub(crate) fn adopt(&mut self, devices: &RoaringBitmap, batch: &Self) {
+        let mut fresh = Vec::new();
+        let mut replaced = 0;
+        let (mut from, mut to) = (Cursor::new(&batch.0), 0);
+        let mut untimed = RoaringBitmap::new();
+        for ordinal in devices {
+            let Ok(at) = from.seek(ordinal) else {
+                untimed.insert(ordinal);
+                continue;
+            };
+            let mut cursor = Cursor { entries: &self.0, at: to };
+            match cursor.seek(ordinal) {
+                Ok(place) => {
+                    to = place;
+                    self.0[place].1 = batch.0[at].1;
+                    replaced += 1;
+                }
+                Err(place) => {
+                    to = place;
+                    fresh.push(batch.0[at]);
+                }
+            }
+        }
+        debug_assert_eq!(replaced + fresh.len() as u64 + untimed.len(), devices.len());
+        if !untimed.is_empty() {
+            self.0.retain(|&(ordinal, _)| !untimed.contains(ordinal));
+        }
+        self.insert_sorted(&fresh);
+    }
+
+    /// Inserts entries whose ordinals are not there yet, from the end, moving each stretch between them once.
+    fn insert_sorted(&mut self, fresh: &[(u32, u32)]) {
+        let mut end = self.0.len();
+        self.0.resize(end + fresh.len(), (0, 0));
+        for (still, entry) in fresh.iter().enumerate().rev() {
+            let place = self.0[..end].partition_point(|kept| kept.0 < entry.0);
+            self.0.copy_within(place..end, place + still + 1);
+            self.0[place + still] = *entry;
+            end = place;
+        }
+    }
+}
+
+/// A place in a sorted list that only moves forward.
+struct Cursor<'a> {
+    entries: &'a [(u32, u32)],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(entries: &'a [(u32, u32)]) -> Self {
+        Self { entries, at: 0 }
+    }
+
+    /// Moves to the ordinal, or to where it would stand: ordinals are asked for in ascending order. The steps double, so
+    /// a near place costs little and a far one a logarithm.
+    fn seek(&mut self, ordinal: u32) -> Result<usize, usize> {
+        let rest = &self.entries[self.at..];
+        let mut step = 1;
+        while step <= rest.len() && rest[step - 1].0 < ordinal {
+            step *= 2;
+        }
+        let low = step / 2;
+        let window = &rest[low..step.min(rest.len())];
+        self.at += low + window.partition_point(|entry| entry.0 < ordinal);
+        match self.entries.get(self.at) {
+            Some(entry) if entry.0 == ordinal => Ok(self.at),
+            Some(_) | None => Err(self.at),
+        }
+    }
+}
