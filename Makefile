@@ -1,0 +1,27 @@
+# One word per task. What takes more than a line or two stands in scripts/.
+
+.PHONY: run test check demo api web
+
+# Serve http://localhost:9000 with the settings of .env and the data in ./data.
+run:
+	@scripts/run serve
+
+# Serve a made-up fleet, in a folder of its own.
+demo:
+	@scripts/run demo
+
+# Everything: what `check` checks, all tests, the web client.
+test:
+	@scripts/test
+
+# What must hold before a commit: format, lints, rules, dependencies.
+check:
+	@scripts/check
+
+# Write openapi.json and the web client's types anew from the handlers.
+api:
+	@scripts/api
+
+# Type-check and test the web client against a real server.
+web:
+	@scripts/web
