@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
+use crate::password::Passwords;
 use crate::record::Recorder;
 
 /// How often the catalog is asked whether another process has changed it.
@@ -28,6 +29,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Owners, users, apps and releases.
     pub catalog: Catalog,
+    /// Hashes and verifies passwords.
+    pub passwords: Passwords,
     /// Takes what is counted.
     pub recorder: Recorder,
 }
@@ -45,7 +48,8 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog = Catalog::open(&config.data_dir.join("catalog.db"), clock.clone()).await?;
-        Ok(Self(Arc::new(Parts { config, clock, catalog, recorder: Recorder::default() })))
+        let (passwords, recorder) = (Passwords::new(), Recorder::default());
+        Ok(Self(Arc::new(Parts { config, clock, catalog, passwords, recorder })))
     }
 
     /// Serves until `stop` is cancelled, then finishes what is under way.

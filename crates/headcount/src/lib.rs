@@ -8,4 +8,5 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod password;
 pub mod record;

@@ -2,6 +2,7 @@
 //!
 //! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
 
+pub mod sessions;
 mod snapshot;
 pub mod users;
 

@@ -5,6 +5,9 @@ pub mod health;
 mod layers;
 pub mod query;
 pub mod server;
+mod session;
+mod setup;
+mod users;
 
 use aide::axum::ApiRouter;
 use aide::openapi::{OpenApi, SecurityScheme};
@@ -35,7 +38,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
 
 /// Every route of the API. One line a noun; the paths stand in the modules.
 fn routes() -> ApiRouter<App> {
-    ApiRouter::new().merge(health::routes())
+    ApiRouter::new().merge(health::routes()).merge(session::routes()).merge(setup::routes()).merge(users::routes())
 }
 
 fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {

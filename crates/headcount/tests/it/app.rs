@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use headcount::app::App;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs};
+use headcount::password::Password;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -75,6 +76,15 @@ impl TestApp {
     pub(crate) async fn restart(mut self) -> Self {
         self.stop_server().await;
         Self::open(self.directory.clone(), self.settings.clone(), self.clock.clone()).await
+    }
+
+    /// Creates an administrator and logs in: the token to send as Bearer.
+    pub(crate) async fn administrator(&self, name: &str) -> String {
+        let password = Password::parse(format!("the password of {name}").into()).unwrap();
+        let password = self.app.passwords.hash(password).await.unwrap();
+        let catalog = &self.app.catalog;
+        let user = catalog.create_administrator(&name.parse().unwrap(), &password).await.unwrap().unwrap();
+        catalog.open_session(user, self.app.config.session).await.unwrap().reveal().to_owned()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -11,10 +11,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &["config"]),
     ("spool", &["clock", "config", "error"]),
     ("store", &["clock", "config", "error"]),
-    ("catalog", &["clock", "config", "error"]),
+    ("password", &["error"]),
+    ("catalog", &["clock", "config", "error", "password"]),
     ("ship", &["clock", "config", "error", "spool", "store"]),
-    ("http", &["app", "catalog", "clock", "config", "error", "ship", "spool", "store"]),
-    ("app", &["catalog", "clock", "config", "error", "http", "ship", "spool", "store"]),
+    ("http", &["app", "catalog", "clock", "config", "error", "password", "ship", "spool", "store"]),
+    ("app", &["catalog", "clock", "config", "error", "http", "password", "ship", "spool", "store"]),
 ];
 
 /// Crates that the manifest of a crate must not depend on: each crate exists for what it does without.

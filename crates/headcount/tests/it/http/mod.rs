@@ -1,3 +1,4 @@
 //! Tests that enter by HTTP.
 
 mod layers;
+mod session;

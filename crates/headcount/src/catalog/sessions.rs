@@ -1,0 +1,104 @@
+//! Sessions: opaque tokens, of which only a hash is stored.
+
+use std::time::Duration;
+
+use headcount_engine::id::{Id, OwnerId};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
+
+use crate::catalog::users::{Principal, Role, id};
+use crate::catalog::{Catalog, fresh_id};
+use crate::error::Error;
+
+/// How old the noted time of a session's last use may get before it is noted anew.
+const LAST_USE_GRAIN: Duration = Duration::from_mins(5);
+
+/// A secret that lets its bearer in. It is shown once and never stored.
+#[derive(Debug, Clone)]
+pub struct Token(SecretString);
+
+impl Token {
+    /// A random token of 32 bytes behind a prefix that says what it is.
+    pub(super) fn fresh(prefix: &str) -> Self {
+        Self(format!("{prefix}{}", hex::encode(rand::random::<[u8; 32]>())).into())
+    }
+
+    /// The text to show.
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    pub(super) fn hash(&self) -> String {
+        token_hash(self.reveal())
+    }
+}
+
+impl Catalog {
+    /// Opens a session of that user, which ends by itself after `lifetime`.
+    pub async fn open_session(&self, user: Id, lifetime: Duration) -> Result<Token, Error> {
+        let token = Token::fresh("hcs_");
+        let now = self.clock.now().0;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
+        sqlx::query(
+            "INSERT INTO sessions (token_hash, id, user_id, created_at, expires_at, last_used_at) \
+             VALUES ($1, $2, $3, $4, $5, $4)",
+        )
+        .bind(token.hash())
+        .bind(fresh_id().to_string())
+        .bind(user.to_string())
+        .bind(now)
+        .bind(now.saturating_add(millis(lifetime)))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(token)
+    }
+
+    /// Who holds that session token, if it is one and has not expired.
+    pub async fn principal_of_token(&self, token: &str) -> Result<Option<Principal>, Error> {
+        let now = self.clock.now().0;
+        let row = sqlx::query(
+            "SELECT s.id, u.id, u.name, u.role, u.owner_id, s.last_used_at \
+             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.expires_at > $2",
+        )
+        .bind(token_hash(token))
+        .bind(now)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let session = id(&row, 0)?;
+        if row.try_get::<i64, _>(5)? <= now.saturating_sub(millis(LAST_USE_GRAIN)) {
+            self.note_use(session, now).await;
+        }
+        Ok(Some(Principal {
+            session,
+            user: id(&row, 1)?,
+            name: row.try_get(2)?,
+            role: Role::from_stored(row.try_get(3)?),
+            owner: OwnerId(id(&row, 4)?),
+        }))
+    }
+
+    /// Notes when a session was used. No request fails for want of the note.
+    async fn note_use(&self, session: Id, now: i64) {
+        let noted = sqlx::query("UPDATE sessions SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1")
+            .bind(now)
+            .bind(session.to_string())
+            .execute(&self.pool)
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the last use of a session could not be noted");
+        }
+    }
+}
+
+/// What is kept of a token: only somebody who has it can be recognised by this.
+pub(super) fn token_hash(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,113 @@
+//! How administrators come about: the first one by a token that the server shows at its start, others by the signup key.
+
+use aide::OperationInput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::post;
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::catalog::users::Setup;
+use crate::error::{Code, Error};
+use crate::http::extract::{Body, RequestBody};
+use crate::http::session::LoggedIn;
+use crate::http::users::{new_password, user_name};
+
+pub(super) fn routes() -> ApiRouter<App> {
+    ApiRouter::new().api_route("/setup", post(set_up)).api_route("/signup", post(sign_up))
+}
+
+/// The first administrator.
+#[derive(Deserialize, JsonSchema)]
+struct FirstAdministrator {
+    /// The one-time token that the server printed at its start.
+    token: String,
+    /// The name, folded to lower case.
+    username: String,
+    /// The password, of 10 to 1024 bytes.
+    password: String,
+}
+
+impl RequestBody for FirstAdministrator {
+    const REFUSAL: &'static str = "invalid request body";
+}
+
+async fn set_up(State(app): State<App>, Body(body): Body<FirstAdministrator>) -> Result<Json<LoggedIn>, Error> {
+    let refused = || Error::new(Code::Unauthenticated, "invalid or expired setup token");
+    // Asked before the password is hashed, so that a stranger cannot make the server work.
+    if !app.catalog.is_setup_token(&body.token).await? {
+        return Err(refused());
+    }
+    let name = user_name(&body.username)?;
+    let hash = app.passwords.hash(new_password(body.password)?).await?;
+    match app.catalog.set_up(&body.token, &name, &hash).await? {
+        Setup::Created(user) => {
+            tracing::info!(user.id = %user, "the first administrator was created");
+            Ok(LoggedIn::with(&app.catalog.open_session(user, app.config.session).await?))
+        }
+        Setup::WrongToken => Err(refused()),
+        Setup::NameTaken => Err(Error::new(Code::Conflict, "user already exists")),
+    }
+}
+
+/// The key that signup asks for; without one the route does not exist.
+struct SignupKey(SecretString);
+
+impl FromRequestParts<App> for SignupKey {
+    type Rejection = Error;
+
+    async fn from_request_parts(_parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        app.config.api_key.clone().map(Self).ok_or_else(|| Error::new(Code::NotFound, "not found"))
+    }
+}
+
+impl OperationInput for SignupKey {}
+
+impl SignupKey {
+    /// Compares in a time that says nothing about the key.
+    fn is(&self, given: &str) -> bool {
+        blake3::hash(self.0.expose_secret().as_bytes()) == blake3::hash(given.as_bytes())
+    }
+}
+
+/// A further administrator.
+#[derive(Deserialize, JsonSchema)]
+struct NewAdministrator {
+    /// The name, folded to lower case.
+    username: String,
+    /// The password, of 10 to 1024 bytes.
+    password: String,
+    /// The signup key of this installation.
+    api_key: String,
+}
+
+impl RequestBody for NewAdministrator {
+    const REFUSAL: &'static str = "invalid request body";
+}
+
+/// What was done, in words.
+#[derive(Serialize, JsonSchema)]
+struct SignedUp {
+    /// A sentence.
+    result: &'static str,
+}
+
+async fn sign_up(
+    State(app): State<App>,
+    key: SignupKey,
+    Body(body): Body<NewAdministrator>,
+) -> Result<Json<SignedUp>, Error> {
+    if !key.is(&body.api_key) {
+        return Err(Error::new(Code::Unauthenticated, "wrong api key"));
+    }
+    let name = user_name(&body.username)?;
+    let hash = app.passwords.hash(new_password(body.password)?).await?;
+    let created = app.catalog.create_administrator(&name, &hash).await?;
+    let user = created.ok_or_else(|| Error::new(Code::Unauthenticated, "user already exists"))?;
+    tracing::info!(user.id = %user, "an administrator signed up");
+    Ok(Json(SignedUp { result: "Successfully created admin user." }))
+}
