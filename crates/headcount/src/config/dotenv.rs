@@ -20,10 +20,14 @@ pub fn read_dotenv(folder: &Path) -> Result<Variables, ConfigError> {
 /// The variables of a `.env` file.
 ///
 /// # Errors
-/// The first line that is not of the form `NAME=value`, or whose name stood in an earlier line. The message holds the
+/// The first line that is not of the form `NAME=value`, has an unquoted `$`, or whose name stood in an earlier line. The message holds the
 /// number of the line and not its text, which may be a secret.
 pub fn parse_dotenv(text: &str) -> Result<Variables, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(at) = text.lines().position(substitutes) {
+        // It would be replaced by a variable of the process, or by nothing: a key with a $ in it would change silently.
+        return Err(ConfigError::Line { line: at + 1, problem: "a $ stands outside 'single quotes'" });
+    }
     let mut variables = Variables::new();
     for assignment in dotenvy::Iter::new(text.as_bytes()) {
         let (name, value) = assignment.map_err(|error| malformed(text, &error))?;
@@ -34,6 +38,22 @@ pub fn parse_dotenv(text: &str) -> Result<Variables, ConfigError> {
         variables.insert(name, value);
     }
     Ok(variables)
+}
+
+/// Whether the line has a `$` that does not stand for itself.
+fn substitutes(line: &str) -> bool {
+    let (mut quote, mut previous) = (None, ' ');
+    for letter in line.chars() {
+        match (quote, letter) {
+            (None, '#') if previous.is_whitespace() => return false,
+            (None | Some('"'), '$') if previous != '\\' => return true,
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), _) if letter == open && previous != '\\' => quote = None,
+            _ => {}
+        }
+        previous = letter;
+    }
+    false
 }
 
 fn malformed(text: &str, error: &dotenvy::Error) -> ConfigError {

@@ -207,6 +207,7 @@ fn dotenv_files_are_read_and_bad_lines_are_named() {
     insta::assert_snapshot!(message("PORT=1\nAPI_KEY secret\n"), @".env, line 2: is not an assignment; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
     insta::assert_snapshot!(message("PORT=1\n=x\n"), @".env, line 2: is not an assignment; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
     insta::assert_snapshot!(message("PORT=1\n# PORT=2\n PORT = 3\n"), @".env, line 3: the name stands in an earlier line too; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
+    insta::assert_snapshot!(message("PORT=1 # $\nAPI_KEY=\"a$HOME b\"\n"), @".env, line 2: a $ stands outside 'single quotes'; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'");
     assert!(!message("API_KEY='open secret\n").contains("secret"));
 }
 
@@ -243,4 +244,13 @@ fn the_committed_example_is_the_list() {
     let values = parse_dotenv(&in_force).unwrap();
     assert_eq!(values.len(), SETTINGS.len() - 2);
     assert!(Config::load(&ServeArgs::default(), &Variables::new(), &values).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(dotenv in "(PORT|API_KEY|X)?=?[ -~\\n'\"$\u{e9}]{0,40}", value in "\\PC{0,30}", which in 0..SETTINGS.len()) {
+        _ = parse_dotenv(&dotenv);
+        let env = variables(&[(SETTINGS[which].variable, value.as_str())]);
+        _ = Config::load(&ServeArgs::default(), &env, &Variables::new());
+    }
 }
