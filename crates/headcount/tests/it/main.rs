@@ -1,5 +1,7 @@
 //! All integration tests: one binary, linked once. Every test enters through a door.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod app;
 mod http;
 mod tidy;
