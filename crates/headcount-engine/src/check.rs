@@ -1,13 +1,14 @@
 //! The update decision.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::device::DeviceId;
 use crate::dimension::Status;
-use crate::id::AppId;
+use crate::id::{AppId, OwnerId};
 use crate::name::{AppName, PartName};
 use crate::snapshot::{CatalogSnapshot, NameIndex, Offer, OwnerCatalog, Track, TrackKey};
 use crate::version::Version;
@@ -40,13 +41,86 @@ pub enum Refusal {
     ChannelRequired,
     /// The owner has no such channel.
     #[error("wrong name of channel. Channel does not exist")]
-    UnknownChannel,
+    UnknownChannel {
+        /// What was asked for, if there is such an app.
+        unserved: Option<Unserved>,
+    },
     /// Nothing is published for that app, channel, platform and architecture.
     #[error("no matching documents found for app_name: {app}")]
     NothingPublished {
         /// The application that was asked for.
         app: AppName,
+        /// What it was asked for.
+        unserved: Unserved,
     },
+}
+
+impl Refusal {
+    /// The demand that the catalog does not serve, where it is one for an app that exists.
+    pub fn unserved(&self) -> Option<&Unserved> {
+        match self {
+            Self::UnknownApp | Self::ChannelRequired => None,
+            Self::UnknownChannel { unserved } => unserved.as_ref(),
+            Self::NothingPublished { unserved, .. } => Some(unserved),
+        }
+    }
+}
+
+/// What an application was asked for and does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unserved {
+    /// Whose application.
+    pub owner: OwnerId,
+    /// The application.
+    pub app: AppId,
+    /// What is lacking.
+    pub lack: Lack,
+}
+
+/// What the catalog lacks to answer a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// A channel of that name.
+    Channel(PartName),
+    /// A platform of that name or one of its aliases.
+    Platform(PartName),
+    /// An architecture of that name or one of its aliases.
+    Arch(PartName),
+    /// A published release for this channel, platform and architecture, all of which exist or were not given.
+    Release {
+        /// The channel.
+        channel: Option<PartName>,
+        /// The platform.
+        platform: Option<PartName>,
+        /// The architecture.
+        arch: Option<PartName>,
+    },
+}
+
+impl Lack {
+    /// The word for it: `channel`, `platform`, `arch` or `release`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Channel(_) => "channel",
+            Self::Platform(_) => "platform",
+            Self::Arch(_) => "arch",
+            Self::Release { .. } => "release",
+        }
+    }
+}
+
+/// The names that were asked for; of a release, `channel/platform/arch` with `-` for one that was not given.
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channel(name) | Self::Platform(name) | Self::Arch(name) => name.fmt(f),
+            Self::Release { channel, platform, arch } => {
+                let [channel, platform, arch] =
+                    [channel, platform, arch].map(|name| name.as_ref().map_or("-", PartName::as_str));
+                write!(f, "{channel}/{platform}/{arch}")
+            }
+        }
+    }
 }
 
 /// How the device's version stands to the one that it is answered with.
@@ -89,23 +163,7 @@ pub fn decide<'a>(
     device: Option<&DeviceId>,
 ) -> Result<Decision<'a>, Refusal> {
     let owner = catalog.owner_named(check.owner.as_deref()).ok_or(Refusal::UnknownApp)?;
-    let channel = match &check.channel {
-        None if owner.channels.is_empty() => None,
-        None => return Err(Refusal::ChannelRequired),
-        Some(name) => Some(owner.channels.resolve(name.as_str()).ok_or(Refusal::UnknownChannel)?),
-    };
-    let app = AppId(owner.apps.resolve(check.app.as_str()).ok_or(Refusal::UnknownApp)?);
-    let nothing = || Refusal::NothingPublished { app: check.app.clone() };
-    let known = |name: &Option<PartName>, index: &NameIndex| match name {
-        None => Ok(None),
-        Some(name) => index.resolve(name.as_str()).map(Some).ok_or_else(nothing),
-    };
-    let platform = known(&check.platform, &owner.platforms)?;
-    let arch = known(&check.arch, &owner.archs)?;
-
-    let key = TrackKey { app, channel, platform, arch };
-    let track = owner.track(key).ok_or_else(nothing)?;
-    let latest = track.latest().ok_or_else(nothing)?;
+    let (track, latest) = find_track(owner, check)?;
     let (offer, standing) = match check.version.precedence(&latest.release.version) {
         Ordering::Less => match track.next_required(&check.version) {
             Some(required) => (required, Standing::Behind { required: true }),
@@ -124,6 +182,32 @@ pub fn decide<'a>(
         }
     };
     Ok(Decision { owner, track, offer, standing, status })
+}
+
+fn find_track<'a>(owner: &'a OwnerCatalog, check: &Check) -> Result<(&'a Track, &'a Offer), Refusal> {
+    let app = owner.apps.resolve(check.app.as_str()).map(AppId);
+    let channel = match &check.channel {
+        None if owner.channels.is_empty() => None,
+        None => return Err(Refusal::ChannelRequired),
+        Some(name) => Some(owner.channels.resolve(name.as_str()).ok_or_else(|| {
+            let lacking = |app| Unserved { owner: owner.id, app, lack: Lack::Channel(name.clone()) };
+            Refusal::UnknownChannel { unserved: app.map(lacking) }
+        })?),
+    };
+    let app = app.ok_or(Refusal::UnknownApp)?;
+    let lacking =
+        |lack| Refusal::NothingPublished { app: check.app.clone(), unserved: Unserved { owner: owner.id, app, lack } };
+    let known = |name: &Option<PartName>, index: &NameIndex, lack: fn(PartName) -> Lack| match name {
+        None => Ok(None),
+        Some(name) => index.resolve(name.as_str()).map(Some).ok_or_else(|| lacking(lack(name.clone()))),
+    };
+    let platform = known(&check.platform, &owner.platforms, Lack::Platform)?;
+    let arch = known(&check.arch, &owner.archs, Lack::Arch)?;
+    let track = owner.track(TrackKey { app, channel, platform, arch });
+    track.and_then(|track| Some((track, track.latest()?))).ok_or_else(|| {
+        let Check { channel, platform, arch, .. } = check.clone();
+        lacking(Lack::Release { channel, platform, arch })
+    })
 }
 
 fn is_held_back(device: &DeviceId, offer: &Offer) -> bool {

@@ -78,6 +78,43 @@ name_type!(
     |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@+-".contains(&byte)
 );
 
+/// Where a file can be had: an absolute http or https address without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link(Box<str>);
+
+impl Link {
+    /// The accepted form, in words.
+    pub const ACCEPTED: &'static str =
+        "an http:// or https:// address of at most 2048 bytes without control characters";
+
+    /// The address as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Link {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let is_web = text.split_once("://").is_some_and(|(scheme, rest)| {
+            (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
+                && rest.chars().next().is_some_and(|first| first != '/' && !first.is_whitespace())
+        });
+        if is_web && text.len() <= 2048 && !text.chars().any(char::is_control) {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadName { accepted: Self::ACCEPTED })
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The spellings of one architecture or platform that clients in the field use for the same thing.
 const ALIASES: [&[&str]; 6] = [
     &["amd64", "x86_64", "x64"],
@@ -113,6 +150,30 @@ mod tests {
         }
         for bad in ["a", "Acme", "-me", "a/b", ""] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn links_are_web_addresses() {
+        for good in ["https://dl.example.org/My App-1.0.dmg?x=1#y", "HTTP://h/é", "http://127.0.0.1:9/a"] {
+            assert_eq!(good.parse::<Link>().map(|link| link.to_string()), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "ftp://h/a",
+            "javascript:alert(1)",
+            "//h/a",
+            "https://",
+            "https:///a",
+            "https:// h",
+            "xhttps://h",
+            "https://h/\r\nSet-Cookie: a=1",
+            "https://h/\0",
+            "https://h/\u{7f}",
+            "https://h/\u{85}",
+            &format!("https://h/{}", "a".repeat(2048)),
+        ] {
+            assert_eq!(bad.parse::<Link>(), Err(BadName { accepted: Link::ACCEPTED }), "{bad:?}");
         }
     }
 

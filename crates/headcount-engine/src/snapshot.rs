@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::dimension::{Dimension, Status, Value};
 use crate::event::Values;
 use crate::id::{AppId, Id, OwnerId};
-use crate::name::alias_group;
+use crate::name::{Link, alias_group};
 use crate::version::Version;
 
 /// Everything that a check may ask of the catalog.
@@ -40,7 +40,7 @@ impl CatalogSnapshot {
             None => self.default_owner.and_then(|id| self.owner(id)),
             Some(name) => match self.by_name.get(name) {
                 Some(owner) => Some(owner),
-                None => self.by_name.get(name.to_lowercase().as_str()),
+                None => self.by_name.get(name.to_ascii_lowercase().as_str()),
             },
         }
     }
@@ -71,9 +71,11 @@ pub struct OwnerCatalog {
 }
 
 impl OwnerCatalog {
-    /// The catalog of one owner.
-    pub fn new(id: OwnerId, name: &str, indexes: [NameIndex; 4], releases: Vec<Release>) -> Self {
-        let [apps, channels, platforms, archs] = indexes;
+    /// The catalog of one owner. `resources` are its apps, channels, platforms and architectures, each the oldest first.
+    pub fn new(id: OwnerId, name: &str, resources: [Vec<Named>; 4], releases: Vec<Release>) -> Self {
+        let [apps, channels, platforms, archs] = resources;
+        let (apps, channels) = (NameIndex::new(apps), NameIndex::new(channels));
+        let (platforms, archs) = (NameIndex::with_aliases(platforms), NameIndex::with_aliases(archs));
         let mut versions: HashMap<AppId, HashSet<Box<str>>> = HashMap::new();
         for release in &releases {
             versions.entry(release.app).or_default().insert(release.version.name().into());
@@ -208,7 +210,7 @@ pub struct Artifact {
     /// The extension with its dot (`.dmg`), or empty.
     pub package: Box<str>,
     /// Where it can be had.
-    pub link: Box<str>,
+    pub link: Link,
     /// Its signature, as the client's updater expects it.
     pub signature: Option<Box<str>>,
 }
@@ -252,7 +254,7 @@ impl Offer {
 #[derive(Debug, Default)]
 pub struct NameIndex {
     live: HashMap<Box<str>, Id>,
-    // By alias group, the oldest live resource whose name is of that group.
+    // By alias group, the oldest live resource whose name is of that group, else the oldest that once had such a name.
     groups: HashMap<usize, Id>,
     former: HashMap<Box<str>, Id>,
     current: HashMap<Id, Arc<str>>,
@@ -280,18 +282,29 @@ impl NameIndex {
             let name: Arc<str> = resource.name.as_ref().into();
             index.current.insert(resource.id, name.clone());
             index.bearers.entry(name).or_default().push(resource.id);
-            if resource.deleted {
-                continue;
+            if !resource.deleted {
+                index.live.insert(resource.name, resource.id);
+                index.former.extend(resource.former.into_iter().map(|name| (name, resource.id)));
             }
-            if let Some(group) = alias_group(&resource.name)
-                && let Entry::Vacant(vacant) = index.groups.entry(group)
-            {
-                vacant.insert(resource.id);
-            }
-            index.live.insert(resource.name, resource.id);
-            index.former.extend(resource.former.into_iter().map(|name| (name, resource.id)));
         }
         index
+    }
+
+    /// The index of these platforms or architectures, the oldest first: they are also found by the other names that
+    /// clients have for the same thing.
+    pub fn with_aliases(resources: Vec<Named>) -> Self {
+        let live = || resources.iter().filter(|resource| !resource.deleted);
+        let named = live().map(|resource| (&resource.name, resource.id));
+        let once_named = live().flat_map(|resource| resource.former.iter().map(|name| (name, resource.id)));
+        let mut groups = HashMap::new();
+        for (name, id) in named.chain(once_named) {
+            if let Some(group) = alias_group(name)
+                && let Entry::Vacant(vacant) = groups.entry(group)
+            {
+                vacant.insert(id);
+            }
+        }
+        Self { groups, ..Self::new(resources) }
     }
 
     /// Whether there is no live resource.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use headcount_engine::id::{AppId, Id, OwnerId};
-use headcount_engine::snapshot::{Artifact, CatalogSnapshot, NameIndex, Named, OwnerCatalog, Release};
+use headcount_engine::snapshot::{Artifact, CatalogSnapshot, Named, OwnerCatalog, Release};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
@@ -29,7 +29,7 @@ pub(super) async fn load(transaction: &mut Transaction<'_, Any>) -> Result<Catal
         let id = id(&row, 0)?;
         let name: String = row.try_get(1)?;
         let rows = owners.remove(&id).unwrap_or_default();
-        catalogs.push(OwnerCatalog::new(OwnerId(id), &name, rows.resources.map(NameIndex::new), rows.releases));
+        catalogs.push(OwnerCatalog::new(OwnerId(id), &name, rows.resources, rows.releases));
     }
     let default_owner: Option<String> =
         sqlx::query("SELECT default_owner FROM installation").fetch_one(&mut **transaction).await?.try_get(0)?;
@@ -78,11 +78,17 @@ async fn load_releases(
     .fetch_all(&mut **transaction)
     .await?;
     for row in rows {
-        artifacts.entry(id(&row, 0)?).or_default().push(Artifact {
+        let release = id(&row, 0)?;
+        // Links end in headers and in clients: a row that was written past the API is not offered.
+        let Ok(link) = row.try_get::<String, _>(4)?.parse() else {
+            tracing::warn!(%release, "a link is not usable: checks do not offer its file");
+            continue;
+        };
+        artifacts.entry(release).or_default().push(Artifact {
             platform: optional_id(&row, 1)?,
             arch: optional_id(&row, 2)?,
             package: row.try_get::<String, _>(3)?.into(),
-            link: row.try_get::<String, _>(4)?.into(),
+            link,
             signature: row.try_get::<Option<String>, _>(5)?.map(Into::into),
         });
     }
