@@ -284,8 +284,9 @@ impl<'a> Reader<'a> {
                 insert_new(&mut column.values, value, devices)?;
             }
             column.values.retain(|_, devices| !devices.is_empty());
-            column.times = self.times(&before)?;
-            check(dimension, &column, &segment.devices)?;
+            let timed = self.bitmap()?;
+            column.times = self.times(&timed, &before)?;
+            check(dimension, &column, &timed, &segment.devices)?;
             if !column.times.is_empty() {
                 before.clone_from(&column.times);
             }
@@ -295,38 +296,36 @@ impl<'a> Reader<'a> {
         Ok(listed)
     }
 
-    fn times(&mut self, before: &Times) -> Result<Times, FormatError> {
-        let (timed, own) = (self.bitmap()?, self.bitmap()?);
+    fn times(&mut self, timed: &RoaringBitmap, before: &Times) -> Result<Times, FormatError> {
+        let own = self.bitmap()?;
         let times = self.bytes(own.len().saturating_mul(4))?.chunks_exact(4);
         let times = times.map(|bytes| bytes.iter().rev().fold(0_u32, |time, &byte| time << 8 | u32::from(byte)));
         let own = Times::from_sorted(own.iter().zip(times).collect());
         if own.as_slice().iter().any(|&(_, time)| i64::from(time) >= DAY_MILLIS) {
             return Err(FormatError::Malformed("a time beyond the end of the day"));
         }
-        // Each of the devices has its time in one of the two lists, so their length bounds what is built here.
-        let mut times = before.clone();
-        times.adopt(&own.devices(), &own);
-        times.restrict(&timed);
-        if times.as_slice().len() as u64 == timed.len() {
-            Ok(times)
-        } else {
-            Err(FormatError::Malformed("a device whose time is not there"))
-        }
+        // The search stops at the first device without a time, so the two lists bound what is built here.
+        Times::assemble(timed, &own, before).ok_or(FormatError::Malformed("times that are not those of its devices"))
     }
 }
 
-/// Checks what the engine takes for granted of a column.
-fn check(dimension: Dimension, column: &Column, devices: &RoaringBitmap) -> Result<(), FormatError> {
+/// Checks what the engine takes for granted of a column, `timed` being the devices that have a time in it.
+fn check(
+    dimension: Dimension,
+    column: &Column,
+    timed: &RoaringBitmap,
+    devices: &RoaringBitmap,
+) -> Result<(), FormatError> {
     let holders = column.values.values().union();
     if !holders.is_subset(devices) {
         return Err(FormatError::Malformed("a device with a value that was not seen"));
     }
     match dimension.kept() {
-        Kept::Every if !column.times.is_empty() => Err(FormatError::Malformed("times where all values are kept")),
+        Kept::Every if !timed.is_empty() => Err(FormatError::Malformed("times where all values are kept")),
         Kept::Last if column.values.values().map(RoaringBitmap::len).sum::<u64>() != holders.len() => {
             Err(FormatError::Malformed("a device with two last values"))
         }
-        Kept::Last if !column.times.devices().is_subset(&holders) => {
+        Kept::Last if !timed.is_subset(&holders) => {
             Err(FormatError::Malformed("the time of a value that is not there"))
         }
         Kept::Every | Kept::Last => Ok(()),

@@ -56,9 +56,19 @@ impl Times {
         Self(self.0.iter().copied().filter(differs).collect())
     }
 
-    /// Forgets the times of all other devices.
-    pub(crate) fn restrict(&mut self, devices: &RoaringBitmap) {
-        self.0.retain(|&(ordinal, _)| devices.contains(ordinal));
+    /// The times of these devices: each has one in `own`, else in `other`. `None` if one has none, or if `own` has more.
+    pub(crate) fn assemble(devices: &RoaringBitmap, own: &Self, other: &Self) -> Option<Self> {
+        let (mut in_own, mut in_other) = (Cursor::new(&own.0), Cursor::new(&other.0));
+        let mut taken = 0;
+        let time = |ordinal| match in_own.seek(ordinal) {
+            Ok(at) => {
+                taken += 1;
+                Some(own.0[at])
+            }
+            Err(_) => in_other.seek(ordinal).ok().map(|at| other.0[at]),
+        };
+        let times = devices.iter().map(time).collect::<Option<_>>()?;
+        (taken == own.0.len()).then_some(Self(times))
     }
 
     /// How the times of a batch stand to these.

@@ -1,4 +1,5 @@
 //! The golden fleets: events and the reports that they must give, kept in `fixtures/golden`.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
