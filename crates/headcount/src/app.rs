@@ -47,7 +47,8 @@ impl App {
     /// Opens everything below the data directory.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
-        let catalog = Catalog::open(&config.data_dir.join("catalog.db"), clock.clone()).await?;
+        let catalog =
+            Catalog::open(&config.data_dir.join("catalog.db"), clock.clone(), config.default_owner.clone()).await?;
         let (passwords, recorder) = (Passwords::new(), Recorder::default());
         Ok(Self(Arc::new(Parts { config, clock, catalog, passwords, recorder })))
     }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use headcount_engine::id::Id;
+use headcount_engine::name::UserName;
 use headcount_engine::snapshot::CatalogSnapshot;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
@@ -24,12 +26,17 @@ static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
 /// Connections that the pool may open.
 const CONNECTIONS: u32 = 8;
 
+/// What stands in the path of a URL as it is.
+const PATH_IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
 /// The catalog database and the snapshot that checks read.
 #[derive(Debug)]
 pub struct Catalog {
     pool: AnyPool,
     clock: Clock,
     snapshot: ArcSwap<CatalogSnapshot>,
+    // The administrator that a setting makes the default owner.
+    default_owner: Option<UserName>,
     // The revision that the snapshot shows. The lock is held while a newer one is loaded, so that none goes back.
     revision: tokio::sync::Mutex<i64>,
     installation: Installation,
@@ -80,13 +87,13 @@ impl From<sqlx::Error> for Error {
 
 impl Catalog {
     /// Opens the SQLite catalog at that path, creates it if there is none, and brings it to this version; before that,
-    /// a copy is written beside it.
-    pub async fn open(path: &Path, clock: Clock) -> Result<Self, OpenError> {
+    /// a copy is written beside it. Checks without an owner are meant for `default_owner`, or the first administrator.
+    pub async fn open(path: &Path, clock: Clock, default_owner: Option<UserName>) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
         let shown = path.display().to_string();
         let failed = |cause| OpenError::Database { path: shown.clone(), cause };
         let existed = path.exists();
-        let options: AnyConnectOptions = format!("sqlite://{shown}?mode=rwc").parse().map_err(failed)?;
+        let options = connect_options(path).map_err(failed)?;
         let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
         sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await.map_err(failed)?;
         if existed {
@@ -97,6 +104,7 @@ impl Catalog {
         let catalog = Self {
             pool,
             clock,
+            default_owner,
             snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
             revision: tokio::sync::Mutex::new(-1),
             installation,
@@ -122,7 +130,7 @@ impl Catalog {
         let revision: i64 =
             sqlx::query("SELECT revision FROM installation").fetch_one(&mut *transaction).await?.try_get(0)?;
         if revision != *shown {
-            let snapshot = snapshot::load(&mut transaction).await?;
+            let snapshot = snapshot::load(&mut transaction, self.default_owner.as_ref()).await?;
             self.snapshot.store(Arc::new(snapshot));
             *shown = revision;
         }
@@ -141,6 +149,18 @@ impl Catalog {
 /// A fresh random id.
 pub(crate) fn fresh_id() -> Id {
     Id::from_bytes(rand::random())
+}
+
+/// The file holds the installation's secret: nobody but its owner may read it. SQLite gives its other files that mode.
+fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?;
+    let absolute = std::path::absolute(path)?;
+    let encoded = utf8_percent_encode(&absolute.to_string_lossy(), PATH_IN_URL).to_string();
+    format!("sqlite://{encoded}").parse()
 }
 
 async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use headcount_engine::id::{AppId, Id, OwnerId};
+use headcount_engine::name::UserName;
 use headcount_engine::snapshot::{Artifact, CatalogSnapshot, Named, OwnerCatalog, Release};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
@@ -16,8 +17,11 @@ struct OwnerRows {
     releases: Vec<Release>,
 }
 
-/// Reads the whole catalog.
-pub(super) async fn load(transaction: &mut Transaction<'_, Any>) -> Result<CatalogSnapshot, sqlx::Error> {
+/// Reads the whole catalog. The default owner is the administrator of that name, or else the one that is stored.
+pub(super) async fn load(
+    transaction: &mut Transaction<'_, Any>,
+    default_owner: Option<&UserName>,
+) -> Result<CatalogSnapshot, sqlx::Error> {
     let mut owners: HashMap<Id, OwnerRows> = HashMap::new();
     load_resources(transaction, &mut owners).await?;
     load_releases(transaction, &mut owners).await?;
@@ -31,10 +35,17 @@ pub(super) async fn load(transaction: &mut Transaction<'_, Any>) -> Result<Catal
         let rows = owners.remove(&id).unwrap_or_default();
         catalogs.push(OwnerCatalog::new(OwnerId(id), &name, rows.resources, rows.releases));
     }
-    let default_owner: Option<String> =
-        sqlx::query("SELECT default_owner FROM installation").fetch_one(&mut **transaction).await?.try_get(0)?;
-    let default_owner = default_owner.map(|text| text.parse().map_err(malformed)).transpose()?.map(OwnerId);
+    let default_owner = match default_owner {
+        Some(name) => catalogs.iter().find(|catalog| *catalog.name == *name.as_str()).map(|catalog| catalog.id),
+        None => stored_default_owner(transaction).await?,
+    };
     Ok(CatalogSnapshot::new(catalogs, default_owner))
+}
+
+async fn stored_default_owner(transaction: &mut Transaction<'_, Any>) -> Result<Option<OwnerId>, sqlx::Error> {
+    let stored: Option<String> =
+        sqlx::query("SELECT default_owner FROM installation").fetch_one(&mut **transaction).await?.try_get(0)?;
+    stored.map(|text| text.parse().map(OwnerId).map_err(malformed)).transpose()
 }
 
 async fn load_resources(

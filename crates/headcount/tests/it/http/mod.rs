@@ -2,3 +2,5 @@
 
 mod layers;
 mod session;
+mod setup;
+mod users;
