@@ -1,3 +1,4 @@
 //! The wire types that Headcount's server and clients share.
 
+pub mod catalog;
 pub mod error;

@@ -67,6 +67,7 @@ pub struct OwnerCatalog {
     /// The architectures.
     pub archs: NameIndex,
     tracks: HashMap<TrackKey, Track>,
+    newest: HashMap<(AppId, Option<Id>), Arc<Release>>,
     versions: HashMap<AppId, HashSet<Box<str>>>,
 }
 
@@ -81,20 +82,30 @@ impl OwnerCatalog {
             versions.entry(release.app).or_default().insert(release.version.name().into());
         }
         let mut offers: HashMap<TrackKey, Vec<Offer>> = HashMap::new();
+        let mut newest: HashMap<(AppId, Option<Id>), Arc<Release>> = HashMap::new();
         for release in releases.into_iter().filter(|release| release.published).map(Arc::new) {
             for offer in Offer::all_of(&release) {
                 let key =
                     TrackKey { app: release.app, channel: release.channel, platform: offer.platform, arch: offer.arch };
                 offers.entry(key).or_default().push(offer);
             }
+            let best = newest.entry((release.app, release.channel)).or_insert_with(|| release.clone());
+            if release.version.precedence(&best.version).is_gt() {
+                *best = release;
+            }
         }
         let tracks = offers.into_iter().map(|(key, offers)| (key, Track::new(key, offers))).collect();
-        Self { id, name: name.into(), apps, channels, platforms, archs, tracks, versions }
+        Self { id, name: name.into(), apps, channels, platforms, archs, tracks, newest, versions }
     }
 
     /// What was published for that app, channel, platform and architecture.
     pub fn track(&self, key: TrackKey) -> Option<&Track> {
         self.tracks.get(&key)
+    }
+
+    /// The newest published release of that app on that channel, for whichever platforms.
+    pub fn newest_release(&self, app: AppId, channel: Option<Id>) -> Option<&Release> {
+        self.newest.get(&(app, channel)).map(Arc::as_ref)
     }
 
     /// Whether the catalog has a release of that app under that version name, published or not.

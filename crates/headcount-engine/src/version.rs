@@ -58,6 +58,30 @@ impl Version {
             (false, false) => self.prerelease.cmp(&other.prerelease),
         })
     }
+
+    /// A text that sorts by its bytes as [`precedence`](Self::precedence) does, and is equal where that is equal.
+    pub fn precedence_key(&self) -> String {
+        use fmt::Write as _;
+
+        // Missing parts are 0, so zeros at the end may go. The mark behind the parts is below every digit, so that a
+        // version sorts before the one with one part more; `-` is below `/`, so that a prerelease sorts before its
+        // release.
+        let significant = self.parts.iter().rposition(|&part| part > 0).map_or(0, |last| last + 1);
+        let mut key = String::new();
+        let mut push = |text: fmt::Arguments<'_>| key.write_fmt(text).unwrap_or_default();
+        for part in &self.parts[..significant] {
+            push(format_args!("{part:016x}"));
+        }
+        push(format_args!("{}", if self.prerelease.is_empty() { "/" } else { "-" }));
+        for identifier in &self.prerelease {
+            match identifier {
+                Identifier::Number(number) => push(format_args!("N{number:016x}")),
+                // `!` ends the text and is below every character of an identifier.
+                Identifier::Text(text) => push(format_args!("T{text}!")),
+            }
+        }
+        key
+    }
 }
 
 impl FromStr for Version {
@@ -182,6 +206,7 @@ mod tests {
         ];
         for pair in ascending.windows(2) {
             assert_eq!(version(pair[0]).precedence(&version(pair[1])), Ordering::Less, "{} < {}", pair[0], pair[1]);
+            assert!(version(pair[0]).precedence_key() < version(pair[1]).precedence_key(), "{} < {}", pair[0], pair[1]);
         }
     }
 
@@ -191,6 +216,7 @@ mod tests {
             [("1.2", "1.2.0"), ("1.02", "1.2"), ("1.0.0+b7", "1.0.0+b8"), ("1.0.0-rc.1", "1.0.0-rc.1+x")]
         {
             assert_eq!(version(one).precedence(&version(other)), Ordering::Equal, "{one} = {other}");
+            assert_eq!(version(one).precedence_key(), version(other).precedence_key(), "{one} = {other}");
             assert_ne!(version(one), version(other));
         }
     }
@@ -222,6 +248,11 @@ mod tests {
         }
     }
 
+    fn any_version() -> impl Strategy<Value = Version> {
+        "[0-9]{1,2}(\\.[0-9]{1,3}){0,7}(-[a-c0-9_-]{1,3}(\\.[a-c0-9-]{1,3}){0,2})?(\\+[a-c]{1,3})?"
+            .prop_filter_map("a version", |text| text.parse().ok())
+    }
+
     proptest! {
         #[test]
         fn the_order_is_total(texts in proptest::collection::vec("[0-9]{1,2}(\\.[0-9]{1,2}){0,3}(-[a-b0-9]{1,2}(\\.[a-b0-9]{1,2})?)?", 3)) {
@@ -230,6 +261,14 @@ mod tests {
             prop_assert!(versions[0] <= versions[1] && versions[1] <= versions[2] && versions[0] <= versions[2]);
             prop_assert_eq!(versions[0].cmp(&versions[2]), versions[2].cmp(&versions[0]).reverse());
             prop_assert_eq!(version(versions[0].name()), versions[0].clone());
+        }
+
+        #[test]
+        fn keys_sort_as_versions_do(
+            one in any_version(),
+            other in any_version(),
+        ) {
+            prop_assert_eq!(one.precedence_key().cmp(&other.precedence_key()), one.precedence(&other));
         }
     }
 }
