@@ -97,6 +97,12 @@ impl Error {
         Self::new(Code::Internal, "internal error")
     }
 
+    /// Adds the parameter, header or body field that is at fault.
+    #[must_use]
+    pub fn field(self, field: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
     /// Adds the form that would have been accepted.
     #[must_use]
     pub fn accepted(self, accepted: impl Into<Cow<'static, str>>) -> Self {

@@ -2,8 +2,12 @@
 //!
 //! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
 
+pub mod kind;
+mod names;
+pub mod resources;
 pub mod sessions;
 mod snapshot;
+pub mod updaters;
 pub mod users;
 
 use std::path::Path;
@@ -135,6 +139,15 @@ impl Catalog {
             *shown = revision;
         }
         Ok(())
+    }
+
+    /// Begins a write. No other write runs beside it, in this process or another one, so that what it reads stays true
+    /// until it commits.
+    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Any>, Error> {
+        let mut transaction = self.pool.begin().await?;
+        // Both databases lock here, before anything is read.
+        sqlx::query("UPDATE installation SET revision = revision").execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 
     /// Commits a write that checks can see, and shows it to them before it returns.

@@ -8,8 +8,7 @@ use headcount_engine::snapshot::{Artifact, CatalogSnapshot, Named, OwnerCatalog,
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
-/// The kinds of resources, in the order of [`OwnerCatalog::new`].
-const KINDS: [&str; 4] = ["app", "channel", "platform", "arch"];
+use crate::catalog::kind::Kind;
 
 #[derive(Default)]
 struct OwnerRows {
@@ -71,7 +70,7 @@ async fn load_resources(
             former: former.remove(&resource).unwrap_or_default(),
         };
         let of_owner = owners.entry(id(&row, 1)?).or_default();
-        if let Some(at) = KINDS.iter().position(|known| *known == kind) {
+        if let Some(at) = Kind::ALL.iter().position(|known| known.as_str() == kind) {
             of_owner.resources[at].push(named);
         }
     }
@@ -133,7 +132,7 @@ fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Err
     sqlx::Error::Decode(Box::new(error))
 }
 
-fn id(row: &AnyRow, column: usize) -> Result<Id, sqlx::Error> {
+pub(super) fn id(row: &AnyRow, column: usize) -> Result<Id, sqlx::Error> {
     row.try_get::<String, _>(column)?.parse().map_err(malformed)
 }
 

@@ -53,6 +53,17 @@ impl Principal {
             Role::Team => Err(Error::new(Code::Forbidden, "Admin access required")),
         }
     }
+
+    /// The caller, if it may read and write the catalog of its owner.
+    ///
+    /// # Errors
+    /// 403 `Permission denied`.
+    pub fn permitted(self) -> Result<Self, Error> {
+        match self.role {
+            Role::Administrator => Ok(self),
+            Role::Team => Err(Error::new(Code::Forbidden, "Permission denied")),
+        }
+    }
 }
 
 /// A user, as the command line lists them.

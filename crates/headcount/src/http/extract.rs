@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, header};
 use headcount_engine::id::OwnerId;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error as ValueError, MapDeserializer};
 
 use crate::app::App;
 pub use crate::catalog::users::Principal;
@@ -27,8 +26,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        let parameters = T::deserialize(MapDeserializer::new(query.iter()));
-        parameters.map(Self).map_err(|error: ValueError| Error::invalid("query", error.to_string()))
+        // A JSON value, because serde's own maps of texts cannot give an optional one.
+        let parameters = query.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let parsed = T::deserialize(serde_json::Value::Object(parameters));
+        parsed.map(Self).map_err(|error| Error::invalid("query", error.to_string()))
     }
 }
 
@@ -53,10 +54,19 @@ impl<T: RequestBody, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let bytes = body_bytes(request, state).await?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| Error::invalid("body", T::REFUSAL).details(error.to_string()))
+        let refused = |why: &str| Error::invalid("body", T::REFUSAL).details(shortened(why));
+        // Serde would take the fields of an object from an array as well, by their position.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refused("expected a JSON object"));
+        }
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| refused(&error.to_string()))
     }
+}
+
+/// A parser's complaint without the long texts that it may quote.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 200;
+    text.chars().take(LONGEST).collect()
 }
 
 impl<T: JsonSchema> OperationInput for Body<T> {

@@ -4,6 +4,8 @@ pub mod extract;
 pub mod health;
 mod layers;
 pub mod query;
+mod render;
+mod resources;
 pub mod server;
 mod session;
 mod setup;
@@ -38,7 +40,12 @@ pub fn router(app: App) -> (Router, OpenApi) {
 
 /// Every route of the API. One line a noun; the paths stand in the modules.
 fn routes() -> ApiRouter<App> {
-    ApiRouter::new().merge(health::routes()).merge(session::routes()).merge(setup::routes()).merge(users::routes())
+    ApiRouter::new()
+        .merge(health::routes())
+        .merge(resources::routes())
+        .merge(session::routes())
+        .merge(setup::routes())
+        .merge(users::routes())
 }
 
 fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {

@@ -151,6 +151,11 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// Status and JSON body, to compare both at once.
+    pub(crate) fn both(&self) -> (u16, Value) {
+        (self.status, self.json())
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
     }
@@ -166,4 +171,57 @@ pub(crate) fn fresh_directory() -> PathBuf {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(hex::encode(name));
     std::fs::create_dir_all(&directory).unwrap();
     directory
+}
+
+/// An administrator who is logged in.
+pub(crate) struct Caller<'a> {
+    app: &'a TestApp,
+    token: String,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) async fn new(app: &'a TestApp, name: &str) -> Self {
+        Self { app, token: app.administrator(name).await }
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> TestRequest {
+        self.app.request(method, path).bearer(&self.token)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.request("GET", path).send().await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.request("DELETE", path).send().await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.request("POST", path).json(body).send().await
+    }
+
+    /// Sends the form that faynoSync's dashboard sends for an app.
+    pub(crate) async fn form(&self, path: &str, fields: &Value) -> Reply {
+        let form = reqwest::multipart::Form::new().text("data", fields.to_string());
+        self.request("POST", path).multipart(form).send().await
+    }
+
+    /// Creates a channel, platform or architecture: its id.
+    pub(crate) async fn part(&self, kind: &str, name: &str) -> String {
+        created(&self.post(&format!("/{kind}/create"), &serde_json::json!({ kind: name })).await)
+    }
+
+    /// Creates an app: its id.
+    pub(crate) async fn app(&self, name: &str) -> String {
+        created(&self.form("/app/create", &serde_json::json!({ "app": name })).await)
+    }
+}
+
+/// The id of a reply that has one field.
+pub(crate) fn created(reply: &Reply) -> String {
+    assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+    let body = reply.json();
+    let fields = body.as_object().unwrap();
+    assert_eq!(fields.len(), 1, "{body}");
+    fields.values().next().unwrap().as_str().unwrap().to_owned()
 }
