@@ -1,4 +1,5 @@
 //! The wire types that Headcount's server and clients share.
 
 pub mod catalog;
+pub mod check;
 pub mod error;

@@ -98,13 +98,13 @@ pub enum Lack {
 }
 
 impl Lack {
-    /// The word for it: `channel`, `platform`, `arch` or `release`.
+    /// The kind of demand under which it is tallied.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Channel(_) => "channel",
-            Self::Platform(_) => "platform",
-            Self::Arch(_) => "arch",
-            Self::Release { .. } => "release",
+            Self::Channel(_) => "unserved-channel",
+            Self::Platform(_) => "unserved-platform",
+            Self::Arch(_) => "unserved-arch",
+            Self::Release { .. } => "unserved-release",
         }
     }
 }

@@ -14,4 +14,5 @@ pub mod report;
 pub mod segment;
 pub mod snapshot;
 mod times;
+pub mod unknown;
 pub mod version;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::dimension::{Dimension, Status, Value};
 use crate::event::Values;
 use crate::id::{AppId, Id, OwnerId};
-use crate::name::{Link, alias_group};
+use crate::name::{AppName, Link, PartName, alias_group};
 use crate::version::Version;
 
 /// Everything that a check may ask of the catalog.
@@ -106,6 +106,16 @@ impl OwnerCatalog {
     /// The newest published release of that app on that channel, for whichever platforms.
     pub fn newest_release(&self, app: AppId, channel: Option<Id>) -> Option<&Release> {
         self.newest.get(&(app, channel)).map(Arc::as_ref)
+    }
+
+    /// What was published for the app, channel, platform and architecture that a client names, all four of them.
+    pub fn track_named(&self, app: &AppName, [channel, platform, arch]: [&PartName; 3]) -> Option<&Track> {
+        self.track(TrackKey {
+            app: AppId(self.apps.resolve(app.as_str())?),
+            channel: Some(self.channels.resolve(channel.as_str())?),
+            platform: Some(self.platforms.resolve(platform.as_str())?),
+            arch: Some(self.archs.resolve(arch.as_str())?),
+        })
     }
 
     /// Whether the catalog has a release of that app under that version name, published or not.

@@ -36,13 +36,16 @@ pub enum BadVersion {
     #[error("is not of the form {}", Version::ACCEPTED)]
     Form,
     /// The characters are right, but they do not form numeric parts, a prerelease and a build.
-    #[error("is not made of up to 8 numeric parts below 2^64, an optional -prerelease and an optional +build")]
+    #[error("is not made of {}", Version::PARTS)]
     Malformed,
 }
 
 impl Version {
     /// The accepted form, as a regular expression.
     pub const ACCEPTED: &'static str = r"^v?[0-9][0-9A-Za-z.+_-]{0,63}$";
+
+    /// What the accepted form is made of, in words.
+    pub const PARTS: &'static str = "up to 8 numeric parts below 2^64, an optional -prerelease and an optional +build";
 
     /// The name under which the version is counted: the text without a leading `v`.
     pub fn name(&self) -> &str {

@@ -476,11 +476,11 @@ fn a_refusal_says_what_is_not_served() {
         ("ghost|testapp|1.0|stable|universalPlatform|universalArch", None),
         ("acme|ghost|1.0|ghost|universalPlatform|universalArch", None),
         ("acme|testapp|1.0||universalPlatform|universalArch", None),
-        ("acme|testapp|1.0|beta|universalPlatform|universalArch", Some(("channel", "beta"))),
-        ("acme|testapp|1.0|stable|haiku|universalArch", Some(("platform", "haiku"))),
-        ("acme|testapp|1.0|stable|universalPlatform|riscv64", Some(("arch", "riscv64"))),
-        ("acme|testapp|1.0|stable|haiku|riscv64", Some(("platform", "haiku"))),
-        ("acme|testapp|1.0|stable|secondPlatform|", Some(("release", "stable/secondPlatform/-"))),
+        ("acme|testapp|1.0|beta|universalPlatform|universalArch", Some(("unserved-channel", "beta"))),
+        ("acme|testapp|1.0|stable|haiku|universalArch", Some(("unserved-platform", "haiku"))),
+        ("acme|testapp|1.0|stable|universalPlatform|riscv64", Some(("unserved-arch", "riscv64"))),
+        ("acme|testapp|1.0|stable|haiku|riscv64", Some(("unserved-platform", "haiku"))),
+        ("acme|testapp|1.0|stable|secondPlatform|", Some(("unserved-release", "stable/secondPlatform/-"))),
     ] {
         let refusal = decide(&catalog, &check(line), None).expect_err("it is not served");
         let lacking = refusal.unserved().map(|unserved| {

@@ -1,8 +1,9 @@
 //! The parts of a running server, put together here and only here.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use headcount_engine::unknown::UnknownVersions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Takes what is counted.
     pub recorder: Recorder,
+    /// Which versions that the catalog does not know are counted by name.
+    pub unknown_versions: Mutex<UnknownVersions>,
 }
 
 impl std::ops::Deref for App {
@@ -50,7 +53,8 @@ impl App {
         let catalog =
             Catalog::open(&config.data_dir.join("catalog.db"), clock.clone(), config.default_owner.clone()).await?;
         let (passwords, recorder) = (Passwords::new(), Recorder::default());
-        Ok(Self(Arc::new(Parts { config, clock, catalog, passwords, recorder })))
+        let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
+        Ok(Self(Arc::new(Parts { config, clock, catalog, passwords, recorder, unknown_versions })))
     }
 
     /// Serves until `stop` is cancelled, then finishes what is under way.

@@ -40,27 +40,35 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// The word that clients and reports see.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
+        let header = Recorded::Skipped(self).header();
+        header.split_once('=').map_or(header, |(_, name)| name)
+    }
+}
+
+impl Recorded {
+    /// The value of the reply's `Headcount` header.
+    pub const fn header(self) -> &'static str {
         match self {
-            Self::Disabled => "disabled",
-            Self::Refused => "refused",
-            Self::OptOut => "opt-out",
-            Self::NoDevice => "no-device",
-            Self::BadDevice => "bad-device",
-            Self::Rate => "rate",
-            Self::Overload => "overload",
-            Self::Disk => "disk",
+            Self::Recorded => "recorded",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Skipped(reason) => match reason {
+                SkipReason::Disabled => "skipped; reason=disabled",
+                SkipReason::Refused => "skipped; reason=refused",
+                SkipReason::OptOut => "skipped; reason=opt-out",
+                SkipReason::NoDevice => "skipped; reason=no-device",
+                SkipReason::BadDevice => "skipped; reason=bad-device",
+                SkipReason::Rate => "skipped; reason=rate",
+                SkipReason::Overload => "skipped; reason=overload",
+                SkipReason::Disk => "skipped; reason=disk",
+            },
         }
     }
 }
 
 impl fmt::Display for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Recorded => f.write_str("recorded"),
-            Self::Unconfirmed => f.write_str("unconfirmed"),
-            Self::Skipped(reason) => write!(f, "skipped; reason={}", reason.name()),
-        }
+        f.write_str(self.header())
     }
 }
 
@@ -116,5 +124,6 @@ mod tests {
     fn the_header_says_what_became_of_an_event() {
         let texts = [Recorded::Recorded, Recorded::Unconfirmed, Recorded::Skipped(SkipReason::NoDevice)];
         assert_eq!(texts.map(|fate| fate.to_string()), ["recorded", "unconfirmed", "skipped; reason=no-device"]);
+        assert_eq!(SkipReason::OptOut.name(), "opt-out");
     }
 }

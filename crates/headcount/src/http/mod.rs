@@ -1,10 +1,14 @@
 //! The list of routes and layers.
 
+mod beacon;
+mod check;
+mod count;
 pub mod extract;
 pub mod health;
 mod layers;
 pub mod query;
 mod render;
+mod reply;
 mod resources;
 pub mod server;
 mod session;
@@ -43,6 +47,8 @@ fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .merge(health::routes())
         .merge(resources::routes())
+        .merge(check::routes())
+        .merge(beacon::routes())
         .merge(session::routes())
         .merge(setup::routes())
         .merge(users::routes())

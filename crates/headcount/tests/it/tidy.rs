@@ -13,9 +13,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "error"]),
     ("password", &["error"]),
     ("catalog", &["clock", "config", "error", "password"]),
+    ("record", &["clock", "config", "error", "spool"]),
     ("ship", &["clock", "config", "error", "spool", "store"]),
-    ("http", &["app", "catalog", "clock", "config", "error", "password", "ship", "spool", "store"]),
-    ("app", &["catalog", "clock", "config", "error", "http", "password", "ship", "spool", "store"]),
+    ("http", &["app", "catalog", "clock", "config", "error", "password", "record", "ship", "spool", "store"]),
+    ("app", &["catalog", "clock", "config", "error", "http", "password", "record", "ship", "spool", "store"]),
 ];
 
 /// Crates that the manifest of a crate must not depend on: each crate exists for what it does without.
