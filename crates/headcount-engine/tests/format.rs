@@ -83,6 +83,66 @@ fn what_cannot_be_read_says_why() {
     }
 }
 
+/// A stored text.
+fn text(text: &str) -> Vec<u8> {
+    [&[text.len() as u8], text.as_bytes()].concat()
+}
+
+/// A stored bitmap of these ordinals.
+fn bits(ordinals: &[u16]) -> Vec<u8> {
+    let Some(last) = ordinals.len().checked_sub(1) else { return vec![0] };
+    let mut bytes = vec![16 + 2 * ordinals.len() as u8, 0x3a, 0x30, 0, 0, 1, 0, 0, 0, 0, 0, last as u8, 0, 16, 0, 0, 0];
+    bytes.extend(ordinals.iter().flat_map(|ordinal| ordinal.to_le_bytes()));
+    bytes
+}
+
+/// A stored segment of devices 5 and 6 with one dimension: its values, its times, and what follows it.
+fn one_dimension(name: &str, values: &[(&str, &[u16])], times: &[&[u8]], rest: &[u8]) -> Vec<u8> {
+    let mut bytes = [b"HCSG\x01", &bits(&[5, 6])[..], &[1], &text(name), &[values.len() as u8]].concat();
+    for (value, ordinals) in values {
+        bytes.extend([text(value), bits(ordinals)].concat());
+    }
+    [bytes, times.concat(), rest.to_vec()].concat()
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let (five, none) = (bits(&[5]), bits(&[]));
+    let noon = 43_200_000_u32.to_le_bytes();
+    let midnight = 86_400_000_u32.to_le_bytes();
+    let no_times = [&none[..], &none];
+    let with_times = |name, times: &[&[u8]]| one_dimension(name, &[("x", &[5])], times, &[0, 0]);
+    assert!(decode(&with_times("version", &[&five, &five, &noon])).is_ok());
+
+    let mut long_bitmap = five.clone();
+    long_bitmap[0] += 1;
+    long_bitmap.push(0);
+    let number = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+    let twice = [text("version"), vec![0, 0, 0]].concat();
+    let tallies = [&[0, 2][..], &text("a"), &text("b"), &[1], &text("a"), &text("b"), &[1]].concat();
+    let cases = [
+        (one_dimension("arch", &[("x", &[7])], &no_times, &[0, 0]), "a device with a value that was not seen"),
+        (one_dimension("status", &[("x", &[5]), ("y", &[5])], &no_times, &[0, 0]), "a device with two last values"),
+        (one_dimension("arch", &[("x", &[5]), ("x", &[6])], &no_times, &[0, 0]), "something is listed twice"),
+        (with_times("arch", &[&five, &five, &noon]), "times where all values are kept"),
+        (with_times("version", &[&bits(&[6]), &bits(&[6]), &noon]), "the time of a value that is not there"),
+        (with_times("version", &[&five, &five, &midnight]), "a time beyond the end of the day"),
+        (with_times("version", &[&five, &none]), "times that are not those of its devices"),
+        (with_times("version", &[&none, &five, &noon]), "times that are not those of its devices"),
+        (one_dimension("arch", &[("x", &[5])], &no_times, &[1, 2, 1, 0]), "a counter of an unlisted value"),
+        (one_dimension("arch", &[("x", &[5])], &no_times, &[2, 1, 9, 1, 9, 0]), "something is listed twice"),
+        (one_dimension("arch", &[("x", &[5])], &no_times, &tallies), "something is listed twice"),
+        ([b"HCSG\x01\0\x02", &twice[..], &twice, &[0, 0]].concat(), "a dimension is listed twice"),
+        ([b"HCSG\x01", &long_bitmap[..], &[0, 0, 0]].concat(), "a bitmap of another length"),
+        ([b"HCSG\x01\x03\0\0\0", &[0, 0, 0][..]].concat(), "a bitmap that is not in the portable Roaring format"),
+        ([b"HCSG\x01\0\0\0", &number[..]].concat(), "a number beyond 64 bits"),
+        ([b"HCSG\x01\0\0\0\x01\x01\xff\0", &[0][..]].concat(), "a text that is not UTF-8"),
+    ];
+    for (bytes, reason) in cases {
+        assert_eq!(decode(&bytes), Err(FormatError::Malformed(reason)));
+    }
+}
+
 /// A few bytes that claim a lot take no more memory than they are worth.
 #[test]
 fn claims_do_not_take_memory() {
