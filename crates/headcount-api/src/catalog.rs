@@ -139,3 +139,95 @@ part! {
     ArchList { archs }
     ArchCreated ArchUpdated ArchDeleted
 }
+
+/// What is said of an app: every field is a text, also those that stand for a switch (`true` or `false`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AppFields {
+    /// Its id: needed to change one, unused to create one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its name: letters, digits, spaces, `.`, `_` and `-`, at most 64, the first a letter or a digit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// A few words about it, at most 2,048 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Shown to faynoSync's clients; checks do not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<String>,
+    /// Shown to faynoSync's clients; checks do not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuf: Option<String>,
+    /// Shown to faynoSync's clients; checks do not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports: Option<String>,
+    /// Shown to faynoSync's clients; checks do not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cdn: Option<String>,
+}
+
+/// One app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has four independent switches")]
+pub struct AppRow {
+    /// Its id.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Its name.
+    pub app_name: String,
+    /// The address of its picture, or empty.
+    pub logo: String,
+    /// Whether downloads need permission.
+    pub private: bool,
+    /// Whether artifacts are signed by The Update Framework.
+    pub tuf: bool,
+    /// Whether crash reports are taken.
+    pub reports: bool,
+    /// Whether answers are published to a content delivery network.
+    pub cdn_edge: bool,
+    /// A few words about it.
+    pub description: String,
+    /// The administrator whose it is.
+    pub owner: String,
+    /// When it was last written, as RFC 3339 with milliseconds.
+    #[serde(rename = "Updated_at")]
+    pub updated_at: String,
+}
+
+/// Every app in the order of creation, or `null` when there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AppList {
+    /// The rows.
+    pub apps: Option<Vec<AppRow>>,
+}
+
+/// An app was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AppCreated {
+    /// Its id.
+    #[serde(rename = "createAppResult.Created")]
+    pub id: String,
+}
+
+/// An app was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AppUpdated {
+    /// Always true.
+    #[serde(rename = "updateAppResult.Updated")]
+    pub updated: bool,
+}
+
+/// An app was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AppDeleted {
+    /// Always 1.
+    #[serde(rename = "deleteAppResult.DeletedCount")]
+    pub deleted: u64,
+}

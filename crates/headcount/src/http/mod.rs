@@ -1,5 +1,6 @@
 //! The list of routes and layers.
 
+mod apps;
 mod beacon;
 mod check;
 mod count;
@@ -46,6 +47,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
 fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .merge(health::routes())
+        .merge(apps::routes())
         .merge(resources::routes())
         .merge(check::routes())
         .merge(beacon::routes())

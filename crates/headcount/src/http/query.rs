@@ -55,6 +55,15 @@ impl<'a> Query<'a> {
     }
 }
 
+/// A truth value in one of the spellings that Go's `strconv.ParseBool` takes, as faynoSync's clients send them.
+pub fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 fn broken(field: impl Into<Cow<'static, str>>) -> Error {
     Error::invalid(field, "parameter is not percent-encoded UTF-8")
         .accepted("percent-encoded UTF-8, RFC 3986 section 2.1")

@@ -1,5 +1,6 @@
 //! Tests that enter by HTTP.
 
+mod apps;
 mod layers;
 mod resources;
 mod session;
