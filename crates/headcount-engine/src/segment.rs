@@ -125,7 +125,7 @@ impl Segment {
         let columns = self.columns.iter().map(|column| {
             let bitmaps =
                 column.values.iter().map(|(value, bitmap)| NODE + value.as_str().len() + bitmap.serialized_size());
-            bitmaps.sum::<usize>() + size_of_val(column.times.as_slice())
+            bitmaps.sum::<usize>() + column.times.weight()
         });
         let tallies = self.tallies.keys().map(|(kind, value)| NODE + kind.len() + value.len());
         size_of::<Self>()

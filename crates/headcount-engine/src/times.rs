@@ -34,6 +34,11 @@ impl Times {
         self.0.is_empty()
     }
 
+    /// The bytes of memory that the list takes.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.capacity() * size_of::<(u32, u32)>()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0 = Vec::new();
     }
