@@ -2,6 +2,7 @@
 
 mod apps;
 mod layers;
+mod renames;
 mod resources;
 mod session;
 mod setup;
