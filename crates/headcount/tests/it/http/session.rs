@@ -144,10 +144,10 @@ async fn a_session_ends_after_its_hours() {
     let clock = Clock::stopped_at(Millis(1_770_000_000_000));
     let app = TestApp::at(clock.clone(), &[("HEADCOUNT_SESSION_HOURS", "2")]).await;
     let first = app.administrator("alice").await;
-    clock.advance(Duration::from_mins(60));
+    clock.advance(Duration::from_hours(1));
     let second = login(&app, "alice", "the password of alice").await.json()["token"].as_str().unwrap().to_owned();
 
-    clock.advance(Duration::from_mins(60) - Duration::from_millis(1));
+    clock.advance(Duration::from_hours(1) - Duration::from_millis(1));
     assert_eq!(whoami(&app, &first).await.status, 200);
     clock.advance(Duration::from_millis(1));
     assert_eq!(whole(&whoami(&app, &first).await), unauthenticated("invalid or expired token"));

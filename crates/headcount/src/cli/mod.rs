@@ -1,0 +1,96 @@
+//! The command line.
+
+mod folder;
+mod log;
+mod serve;
+mod user;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, ServeArgs, process_environment, read_dotenv, render_effective};
+
+use self::folder::FolderError;
+
+/// Which of your devices run which version: an update-check server that counts exactly.
+#[derive(Debug, Parser)]
+#[command(name = "headcount", version, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer and count update checks
+    Serve(ServeArgs),
+    /// Print the settings in effect and where they come from, secrets hidden
+    Config(ServeArgs),
+    /// Manage the accounts of administrators, also while the server runs
+    User(user::UserArgs),
+}
+
+/// Why a command failed: one line for standard error, and the exit code.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(_) | Self::Folder(_) => ExitCode::from(2),
+            Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Runs the command that the process was started with. Exit code 2: the arguments or settings are wrong; 1: it failed.
+pub fn main() -> ExitCode {
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(error) => {
+            // Help and version come this way too. With standard error closed, there is nobody left to tell.
+            _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => show_config(&args),
+        Command::User(args) => user::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let line = failure.to_string().replace(['\n', '\r'], " ");
+            _ = writeln!(std::io::stderr(), "headcount: {line}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// The settings in effect: flags, the process environment, and `.env` in the working directory.
+fn settings(args: &ServeArgs) -> Result<Config, ConfigError> {
+    Config::load(args, &process_environment()?, &read_dotenv(Path::new("."))?)
+}
+
+fn show_config(args: &ServeArgs) -> Result<(), Failure> {
+    print(&render_effective(&settings(args)?))
+}
+
+/// Writes text to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Other(anyhow::Error::new(error).context("standard output cannot be written")))
+}

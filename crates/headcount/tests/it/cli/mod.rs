@@ -1,0 +1,10 @@
+//! Tests that enter by the command line.
+
+mod log;
+mod serve;
+mod user;
+
+#[test]
+fn help_and_refusals() {
+    trycmd::TestCases::new().case("tests/it/cli/*.trycmd");
+}

@@ -1,0 +1,168 @@
+//! `headcount serve` and `headcount config`.
+
+use std::time::Duration;
+
+use headcount::config::SETTINGS;
+use serde_json::{Value, json};
+
+use crate::app::fresh_directory;
+use crate::process::{Done, Server, run};
+
+async fn post(url: &str, body: Value) -> (u16, Value) {
+    let response = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+/// The token of the printed curl line, after the whole line was compared.
+fn printed_token(server: &mut Server) -> String {
+    let [sentence, line] = server.setup_lines();
+    assert_eq!(
+        sentence,
+        "There is no administrator yet. This creates the first one, once; put a password of 10 to 1024 bytes for \
+         CHANGE-ME:\n"
+    );
+    let token = line.split('"').nth(3).unwrap().to_owned();
+    let url = server.url("/setup");
+    let body = format!("{{\"token\":\"{token}\",\"username\":\"admin\",\"password\":\"CHANGE-ME\"}}");
+    assert_eq!(line, format!("curl -sS {url} -H 'Content-Type: application/json' -d '{body}'\n"));
+    token
+}
+
+#[tokio::test]
+async fn the_first_start_prints_how_to_create_an_administrator() {
+    let folder = fresh_directory();
+    let mut server = Server::start(&folder, &[], &[]);
+    let unused = printed_token(&mut server);
+    server.signal("TERM");
+    let (status, took, rest) = server.wait();
+    assert!(status.code() == Some(0) && took < Duration::from_secs(10), "{status} {took:?}");
+    assert_eq!(rest, "");
+
+    let mut server = Server::start(&folder, &[], &[]);
+    let token = printed_token(&mut server);
+    assert_ne!(token, unused);
+    let setup = server.url("/setup");
+    let body = |token: &str, password: &str| json!({"token": token, "username": "admin", "password": password});
+    let (status, _) = post(&setup, body(&unused, "a long password")).await;
+    assert_eq!(status, 401);
+    // As it is printed, before the password is replaced.
+    assert_eq!(
+        post(&setup, body(&token, "CHANGE-ME")).await,
+        (
+            400,
+            json!({
+                "error": "invalid password",
+                "code": "invalid",
+                "field": "password",
+                "accepted": "10 to 1024 bytes",
+            })
+        )
+    );
+    let (status, reply) = post(&setup, body(&token, "a long password")).await;
+    assert_eq!((status, reply["token"].as_str().unwrap().len()), (200, 68));
+    let expected = json!({"error": "invalid or expired setup token", "code": "unauthenticated"});
+    assert_eq!(post(&setup, body(&token, "a long password")).await, (401, expected));
+    server.signal("INT");
+    let (status, took, rest) = server.wait();
+    assert!(status.code() == Some(0) && took < Duration::from_secs(10), "{status} {took:?}");
+    assert_eq!(rest, "");
+
+    let mut server = Server::start(&folder, &[], &[]);
+    let (status, _) = post(&server.url("/login"), json!({"username": "admin", "password": "a long password"})).await;
+    assert_eq!(status, 200);
+    server.signal("TERM");
+    assert_eq!(server.wait().2, "");
+}
+
+#[test]
+fn a_folder_belongs_to_one_process_at_a_time() {
+    let folder = fresh_directory();
+    let server = Server::start(&folder, &[], &["--data-dir", "shared"]);
+    let refused = Done::failed(
+        2,
+        "headcount: HEADCOUNT_DATA_DIR: the folder `./shared` is in use by another process; \
+         accepted: a folder that no other process uses",
+    );
+    let second = run(
+        &folder,
+        &[("HEADCOUNT_LOG", "error")],
+        &["serve", "--data-dir", "./shared", "--listen", "127.0.0.1:0"],
+        b"",
+    );
+    assert_eq!(second, refused);
+    // A process that died does not keep the folder.
+    server.signal("KILL");
+    drop(server);
+    drop(Server::start(&folder, &[], &["--data-dir", "shared"]));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused() {
+    let folder = fresh_directory();
+    std::fs::write(folder.join("file"), b"").unwrap();
+    for data_dir in ["file", "file/below", "/proc/headcount"] {
+        let done = run(&folder, &[("HEADCOUNT_DATA_DIR", data_dir)], &["serve", "--listen", "127.0.0.1:0"], b"");
+        assert_eq!((done.code, done.stdout), (Some(2), String::new()), "{}", done.stderr);
+        let before = format!("headcount: HEADCOUNT_DATA_DIR: the folder `{data_dir}` cannot be written to (");
+        let after = "); accepted: a path of a folder that can be written to\n";
+        assert!(done.stderr.starts_with(&before) && done.stderr.ends_with(after), "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1);
+    }
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let folder = fresh_directory();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let expected = format!(
+        "headcount: cannot listen on {address}; --listen ADDR:PORT names another address: \
+         Address already in use (os error 98)"
+    );
+    assert_eq!(run(&folder, &[], &["serve", "--listen", &address], b""), Done::failed(1, &expected));
+}
+
+#[test]
+fn what_is_no_setting_is_refused() {
+    let folder = fresh_directory();
+    let names = SETTINGS.iter().map(|setting| setting.variable).collect::<Vec<_>>().join(", ");
+    let unknown = |source: &str| {
+        Done::failed(2, &format!("headcount: HEADCOUNT_TYPO ({source}) is not a setting; accepted: {names}"))
+    };
+    for command in [["serve"].as_slice(), &["config"], &["user", "list"]] {
+        assert_eq!(run(&folder, &[("HEADCOUNT_TYPO", "1")], command, b""), unknown("environment"), "{command:?}");
+    }
+    let expected = "headcount: --listen (command line): `localhost` is not an IP address and a port; \
+                    accepted: ADDR:PORT with an IP address, such as 127.0.0.1:9000 or [::1]:9000";
+    assert_eq!(run(&folder, &[], &["serve", "--listen", "localhost"], b""), Done::failed(2, expected));
+    let expected = "headcount: API_KEY (environment): it has 5 bytes; \
+                    accepted: at least 16 bytes that stand in no public example";
+    assert_eq!(run(&folder, &[("API_KEY", "short")], &["serve"], b""), Done::failed(2, expected));
+
+    std::fs::write(folder.join(".env"), "HEADCOUNT_TYPO=1\n").unwrap();
+    for command in [["serve"].as_slice(), &["config"], &["user", "list"]] {
+        assert_eq!(run(&folder, &[], command, b""), unknown(".env"), "{command:?}");
+    }
+    assert!(!folder.join("data").exists());
+}
+
+#[test]
+fn the_dotenv_of_the_working_directory_applies() {
+    let folder = fresh_directory();
+    let key = "a secret that is not shown";
+    std::fs::write(folder.join(".env"), format!("API_KEY='{key}'\nENABLE_TELEMETRY=true\nREDIS_DB=0\n")).unwrap();
+
+    let shown = run(&folder, &[("HEADCOUNT_SESSION_HOURS", "3")], &["config", "--retention-days", "60"], b"");
+    assert_eq!((shown.code, &*shown.stderr), (Some(0), ""));
+    for line in [
+        "HEADCOUNT_API_KEY=(hidden)                       # .env: API_KEY",
+        "HEADCOUNT_TELEMETRY=true                         # .env: ENABLE_TELEMETRY",
+        "HEADCOUNT_SESSION_HOURS=3                        # environment: HEADCOUNT_SESSION_HOURS",
+        "HEADCOUNT_RETENTION_DAYS=60                      # command line: --retention-days",
+        "# ignored, they mean nothing here: REDIS_DB",
+    ] {
+        assert!(shown.stdout.lines().any(|shown| shown == line), "{line}\n{}", shown.stdout);
+    }
+    assert!(!shown.stdout.contains(key));
+    assert_eq!(shown.stdout.lines().count(), SETTINGS.len() + 1);
+}

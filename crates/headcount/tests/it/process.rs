@@ -1,0 +1,122 @@
+//! The real program in a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::app::fresh_directory;
+
+/// How long a process may take for anything that a test waits for.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What a command did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// A command that failed with that code and said that one line.
+    pub(crate) fn failed(code: i32, line: &str) -> Self {
+        Self { code: Some(code), stdout: String::new(), stderr: format!("{line}\n") }
+    }
+
+    pub(crate) fn said(stdout: &str) -> Self {
+        Self { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() }
+    }
+}
+
+/// The program, to be run in that folder, with these variables and no others.
+fn program(folder: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.current_dir(folder).env_clear().envs(variables.iter().copied());
+    command
+}
+
+/// Runs a command that ends by itself.
+pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Done {
+    let mut command = program(folder, variables);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that fails before it reads closes its end.
+    _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Done { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// `headcount serve` on a free loopback port. It is killed when the test ends.
+pub(crate) struct Server {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+    log: PathBuf,
+    address: String,
+}
+
+impl Server {
+    /// Starts it in that folder, with its data in `./data`, and waits until it serves.
+    pub(crate) fn start(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let log = fresh_directory().join("log");
+        let mut command = program(folder, variables);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
+        let stderr = std::fs::File::create(&log).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("Headcount serves http://").map(str::to_owned);
+        let mut server = Self { child, stdout, log, address: String::new() };
+        server.address = address.unwrap_or_else(|| panic!("{line:?} {}", server.log()));
+        server
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The next two lines of standard output: the first start says how to create the first administrator.
+    pub(crate) fn setup_lines(&mut self) -> [String; 2] {
+        [(); 2].map(|()| {
+            let mut line = String::new();
+            self.stdout.read_line(&mut line).unwrap();
+            line
+        })
+    }
+
+    /// Everything that was written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Sends the signal of that name.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended: how, after how long, and the rest of standard output.
+    pub(crate) fn wait(&mut self) -> (ExitStatus, Duration, String) {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(started.elapsed() < DEADLINE, "the server did not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (status, started.elapsed(), rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
