@@ -3,6 +3,7 @@
 //! Everything here is a pure function of its arguments: no IO, no async, no clock.
 
 pub mod check;
+pub mod codec;
 pub mod day;
 pub mod device;
 pub mod dimension;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod name;
 pub mod report;
 pub mod segment;
+pub mod row;
 pub mod snapshot;
 mod times;
 pub mod unknown;
