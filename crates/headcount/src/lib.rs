@@ -11,3 +11,6 @@ pub mod error;
 pub mod http;
 pub mod password;
 pub mod record;
+pub mod ship;
+pub mod spool;
+pub mod store;

@@ -1,0 +1,139 @@
+//! The one thread that writes the spool.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use headcount_engine::event::Event;
+use headcount_engine::row::{self, Row, Tally};
+use rusqlite::ErrorCode;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Mark, Shared, SpoolFile, SpoolId, StoredRow};
+use crate::clock::Clock;
+use crate::record::{Recorded, SkipReason};
+
+/// The most events of one commit.
+const GROUP: usize = 4096;
+/// How often the size of the spool is taken, and how often a new file is tried after one could not be opened.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What waits for a commit.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    Event(Event, oneshot::Sender<Recorded>),
+    Tallies(Vec<Tally>),
+}
+
+pub(super) struct Committer {
+    directory: PathBuf,
+    shared: Arc<Shared>,
+    clock: Clock,
+    // None while no file can be opened.
+    file: Option<Open>,
+    tried: Instant,
+    measured: Option<Instant>,
+}
+
+struct Open {
+    file: SpoolFile,
+    next_row: u64,
+}
+
+impl Committer {
+    pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock) -> rusqlite::Result<Self> {
+        let open = open_new(&directory, &clock)?;
+        shared.current.store(Some(Arc::new(open.file.id())));
+        Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None })
+    }
+
+    /// Commits until all senders are gone.
+    pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+        while let Some(first) = waiting.blocking_recv() {
+            let mut row = Row::default();
+            let mut answers = Vec::new();
+            let mut take = |waiting| match waiting {
+                Waiting::Event(event, answer) => {
+                    row.events.push(event);
+                    answers.push(answer);
+                }
+                Waiting::Tallies(mut tallies) => row.tallies.append(&mut tallies),
+            };
+            take(first);
+            for _ in 1..GROUP {
+                let Ok(next) = waiting.try_recv() else { break };
+                take(next);
+            }
+            let fate = self.commit(&row);
+            self.shared.overdue.store(false, Ordering::Relaxed);
+            for answer in answers {
+                // A request that no longer waits has been answered `unconfirmed`.
+                let _gone = answer.send(fate);
+            }
+            self.measure();
+        }
+    }
+
+    fn commit(&mut self, row: &Row) -> Recorded {
+        self.reopen();
+        let Some(open) = &mut self.file else { return Recorded::Skipped(SkipReason::Disk) };
+        let mark = Mark { row: open.next_row, tag: rand::random() };
+        match open.file.append(&StoredRow { mark, body: row::encode(row), receipt: None }) {
+            Ok(()) => {
+                open.next_row += 1;
+                self.shared.commits.fetch_add(1, Ordering::Release);
+                Recorded::Recorded
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                tracing::error!(%error, "the disk is full: events are skipped until there is room");
+                Recorded::Skipped(SkipReason::Disk)
+            }
+            Err(error) => {
+                // Whether the row is in the file is not known. The file is drained like one of an earlier start, which
+                // finds out; nothing is written to it any more.
+                tracing::error!(%error, spool = %open.file.id(), "a spool file failed and is set aside");
+                self.file = None;
+                self.shared.current.store(None);
+                self.shared.commits.fetch_add(1, Ordering::Release);
+                Recorded::Unconfirmed
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        if self.file.is_some() || self.tried.elapsed() < PAUSE {
+            return;
+        }
+        self.tried = Instant::now();
+        match open_new(&self.directory, &self.clock) {
+            Ok(open) => {
+                self.shared.current.store(Some(Arc::new(open.file.id())));
+                self.file = Some(open);
+            }
+            Err(error) => tracing::error!(%error, "no new spool file can be opened: events are skipped"),
+        }
+    }
+
+    fn measure(&mut self) {
+        if self.measured.is_some_and(|at| at.elapsed() < PAUSE) {
+            return;
+        }
+        self.measured = Some(Instant::now());
+        let current = self.file.as_ref().map(|open| open.file.id());
+        let own = self.file.as_ref().and_then(|open| open.file.used_bytes().ok()).unwrap_or_default();
+        let others: u64 = super::files(&self.directory)
+            .unwrap_or_default()
+            .iter()
+            .filter(|path| current.is_none_or(|id| **path != SpoolFile::path_of(&self.directory, id)))
+            .filter_map(|path| path.metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum();
+        self.shared.used_bytes.store(own + others, Ordering::Relaxed);
+    }
+}
+
+fn open_new(directory: &std::path::Path, clock: &Clock) -> rusqlite::Result<Open> {
+    let file = SpoolFile::create(directory, SpoolId::fresh(), clock.now(), true)?;
+    Ok(Open { file, next_row: 0 })
+}

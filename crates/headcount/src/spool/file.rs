@@ -1,0 +1,291 @@
+//! One file of the spool: the rows of one spool id.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::id::{AppId, Id, OwnerId};
+use headcount_engine::row;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+
+use super::{Mark, SpoolId};
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS spool (format INTEGER NOT NULL, created_at INTEGER NOT NULL, sealed INTEGER NOT NULL);
+    -- The journal. `receipt` is what an import is answered for this row.
+    CREATE TABLE IF NOT EXISTS row (id INTEGER PRIMARY KEY, tag BLOB NOT NULL, body BLOB NOT NULL, receipt BLOB);
+    -- Which days the rows held that are no longer kept: the newest such row for each.
+    CREATE TABLE IF NOT EXISTS dropped (
+        owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (owner, app, day)
+    );
+    -- Up to which row everything was in the store, and since when.
+    CREATE TABLE IF NOT EXISTS shipped (row INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+    -- Up to which row the store has acknowledged an owner's events.
+    CREATE TABLE IF NOT EXISTS acknowledged (owner BLOB PRIMARY KEY, row INTEGER NOT NULL, tag BLOB NOT NULL);
+";
+
+/// The version of the tables above.
+const FORMAT: i64 = 1;
+
+/// One row as it lies in the file.
+#[derive(Debug, Clone)]
+pub struct StoredRow {
+    /// Its number and its tag.
+    pub mark: Mark,
+    /// A sealed [`row::Row`].
+    pub body: Vec<u8>,
+    /// What the import that brought it is answered, if it came from one.
+    pub receipt: Option<Vec<u8>>,
+}
+
+/// One file of the spool, open for reading or for writing.
+#[derive(Debug)]
+pub struct SpoolFile {
+    id: SpoolId,
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl SpoolFile {
+    /// Where the file of that id lies.
+    pub fn path_of(directory: &Path, id: SpoolId) -> PathBuf {
+        directory.join(format!("{id}.db"))
+    }
+
+    /// Opens the file of that id for writing; creates it if there is none. A file that is not `sealed` holds an import
+    /// that has not ended; its rows are not shipped before it is sealed.
+    pub fn create(directory: &Path, id: SpoolId, now: Millis, sealed: bool) -> rusqlite::Result<Self> {
+        let path = Self::path_of(directory, id);
+        let connection = Connection::open(&path)?;
+        // A group commit is one append to the log and one fsync of it.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.execute_batch(SCHEMA)?;
+        connection.execute(
+            "INSERT INTO spool (format, created_at, sealed) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM spool)",
+            params![FORMAT, now.0, sealed],
+        )?;
+        let file = Self { id, path, connection };
+        file.check_format()?;
+        Ok(file)
+    }
+
+    /// Opens the file at that path for reading; `None` if its name is not that of a spool file.
+    pub fn open(path: &Path) -> rusqlite::Result<Option<Self>> {
+        let named = path.extension().is_some_and(|extension| extension == "db");
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let Some(id) = stem.filter(|_| named).and_then(|stem| stem.parse().ok()) else { return Ok(None) };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        let file = Self { id, path: path.to_owned(), connection };
+        file.check_format()?;
+        Ok(Some(file))
+    }
+
+    fn check_format(&self) -> rusqlite::Result<()> {
+        let found: i64 = self.connection.query_row("SELECT format FROM spool", [], |row| row.get(0))?;
+        if found <= FORMAT {
+            return Ok(());
+        }
+        let message = format!("{} has format {found}; this build reads up to {FORMAT}", self.path.display());
+        Err(rusqlite::Error::ToSqlConversionFailure(message.into()))
+    }
+
+    /// The id of the spool.
+    pub fn id(&self) -> SpoolId {
+        self.id
+    }
+
+    /// Whether all its rows may be shipped.
+    pub fn is_sealed(&self) -> rusqlite::Result<bool> {
+        self.connection.query_row("SELECT sealed FROM spool", [], |row| row.get(0))
+    }
+
+    /// Says that the import has ended: its rows may be shipped.
+    pub fn seal(&self) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE spool SET sealed = 1", []).map(drop)
+    }
+
+    /// Appends one row; it is on disk when this returns.
+    pub fn append(&self, row: &StoredRow) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT INTO row (id, tag, body, receipt) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![row.mark.row as i64, row.mark.tag, row.body, row.receipt])
+            .map(drop)
+    }
+
+    /// The rows behind `after`, in order, up to about `bytes` of them but at least one if there is any.
+    pub fn rows_after(&self, after: Option<u64>, bytes: usize) -> rusqlite::Result<Vec<StoredRow>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id > ?1 ORDER BY id")?;
+        let mut found = statement.query([after.map_or(-1, |row| row as i64)])?;
+        let (mut rows, mut taken) = (Vec::new(), 0);
+        while taken < bytes
+            && let Some(row) = found.next()?
+        {
+            let row = stored_row(row)?;
+            taken += row.body.len();
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// The row of that number, if it is kept.
+    pub fn row(&self, number: u64) -> rusqlite::Result<Option<StoredRow>> {
+        self.connection
+            .prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id = ?1")?
+            .query_row([number as i64], stored_row)
+            .optional()
+    }
+
+    /// The number and tag of the newest row.
+    pub fn newest(&self) -> rusqlite::Result<Option<Mark>> {
+        self.connection
+            .prepare_cached("SELECT id, tag FROM row ORDER BY id DESC LIMIT 1")?
+            .query_row([], |row| Ok(Mark { row: row.get::<_, i64>(0)? as u64, tag: row.get(1)? }))
+            .optional()
+    }
+
+    /// The number of the newest row that ever was, kept or not.
+    pub fn newest_ever(&self) -> rusqlite::Result<Option<u64>> {
+        self.connection
+            .query_row("SELECT max(coalesce((SELECT max(id) FROM row), -1), coalesce((SELECT max(row) FROM shipped), -1))", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map(|newest| u64::try_from(newest).ok())
+    }
+
+    /// Up to which row each owner's events were acknowledged.
+    pub fn acknowledged(&self) -> rusqlite::Result<BTreeMap<OwnerId, Mark>> {
+        let mut statement = self.connection.prepare_cached("SELECT owner, row, tag FROM acknowledged")?;
+        let rows = statement.query_map([], |row| {
+            let mark = Mark { row: row.get::<_, i64>(1)? as u64, tag: row.get(2)? };
+            Ok((OwnerId(Id::from_bytes(row.get(0)?)), mark))
+        })?;
+        rows.collect()
+    }
+
+    /// Up to which row everything was shipped, as far as it was noted.
+    pub fn shipped(&self) -> rusqlite::Result<Option<u64>> {
+        let newest = self.connection.query_row("SELECT max(row) FROM shipped", [], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(newest.map(|row| row as u64))
+    }
+
+    /// Notes that everything up to `row` is in the store.
+    pub fn note_shipped(&self, row: u64, at: Millis, owners: &BTreeMap<OwnerId, Mark>) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        transaction.execute("INSERT OR IGNORE INTO shipped (row, at) VALUES (?1, ?2)", params![row as i64, at.0])?;
+        {
+            let mut statement = transaction
+                .prepare_cached("INSERT OR REPLACE INTO acknowledged (owner, row, tag) VALUES (?1, ?2, ?3)")?;
+            for (owner, mark) in owners {
+                statement.execute(params![owner.0.as_bytes(), mark.row as i64, mark.tag])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// The newest row that was shipped before `before`: no store needs it, or an older one, to be filled again.
+    pub fn shipped_before(&self, before: Millis) -> rusqlite::Result<Option<u64>> {
+        let row = self.connection.query_row("SELECT max(row) FROM shipped WHERE at < ?1", [before.0], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        Ok(row.map(|row| row as u64))
+    }
+
+    /// How many bytes of the file are in use.
+    pub fn used_bytes(&self) -> rusqlite::Result<u64> {
+        let pragma = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let pages = pragma("page_count")? - pragma("freelist_count")?;
+        Ok((pages * pragma("page_size")?) as u64)
+    }
+
+    /// How many bytes the rows up to the newest shipped one take.
+    pub fn shipped_bytes(&self) -> rusqlite::Result<u64> {
+        let bytes: i64 = self.connection.query_row(
+            "SELECT coalesce(sum(length(body)), 0) FROM row WHERE id <= (SELECT max(row) FROM shipped)",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(bytes as u64)
+    }
+
+    /// Drops up to `most` of the oldest rows that are not newer than `through`, and notes which days they held.
+    /// Gives the number of rows dropped.
+    pub fn trim(&self, through: u64, most: u32) -> rusqlite::Result<usize> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut days: BTreeMap<(OwnerId, AppId, Day), u64> = BTreeMap::new();
+        let mut numbers = Vec::new();
+        {
+            let mut statement =
+                transaction.prepare_cached("SELECT id, body FROM row WHERE id <= ?1 ORDER BY id LIMIT ?2")?;
+            let mut found = statement.query(params![through as i64, most])?;
+            while let Some(found) = found.next()? {
+                let number = found.get::<_, i64>(0)? as u64;
+                numbers.push(number);
+                // A damaged row could not be shipped either; the shipper has reported it.
+                let row = row::decode(found.get_ref(1)?.as_blob()?).unwrap_or_default();
+                days.extend(row.events.iter().map(|event| ((event.owner, event.app, event.at.day()), number)));
+                days.extend(row.tallies.iter().map(|tally| ((tally.owner, tally.app, tally.at.day()), number)));
+            }
+        }
+        for ((owner, app, day), number) in days {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO dropped (owner, app, day, row) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![owner.0.as_bytes(), app.0.as_bytes(), day.0, number as i64])?;
+        }
+        if let Some(last) = numbers.last() {
+            transaction.execute("DELETE FROM row WHERE id <= ?1", [*last as i64])?;
+        }
+        transaction.commit()?;
+        Ok(numbers.len())
+    }
+
+    /// The days of an owner that rows behind `after` held and that are no longer kept.
+    pub fn dropped_after(&self, owner: OwnerId, after: Option<u64>) -> rusqlite::Result<Vec<(AppId, Day)>> {
+        let mut statement = self.connection.prepare_cached("SELECT app, day FROM dropped WHERE owner = ?1 AND row > ?2")?;
+        let rows = statement.query_map(params![owner.0.as_bytes(), after.map_or(-1, |row| row as i64)], |row| {
+            Ok((AppId(Id::from_bytes(row.get(0)?)), Day(row.get(1)?)))
+        })?;
+        rows.collect()
+    }
+
+    /// Forgets which days dropped rows held where the days are before `first`; reports do not show them any more.
+    pub fn forget_before(&self, first: Day) -> rusqlite::Result<()> {
+        self.connection.execute("DELETE FROM dropped WHERE day < ?1", [first.0]).map(drop)
+    }
+
+    /// Whether nothing is left that a store could ever need.
+    pub fn is_spent(&self) -> rusqlite::Result<bool> {
+        let left: i64 = self.connection.query_row(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM row LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM dropped LIMIT 1))",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(left == 0)
+    }
+
+    /// Closes the file and deletes it.
+    pub fn delete(self) -> std::io::Result<()> {
+        drop(self.connection);
+        for suffix in ["-wal", "-shm", ""] {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stored_row(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
+    Ok(StoredRow {
+        mark: Mark { row: row.get::<_, i64>(0)? as u64, tag: row.get(1)? },
+        body: row.get(2)?,
+        receipt: row.get(3)?,
+    })
+}

@@ -1,0 +1,218 @@
+//! The spool: the durable journal of events on this machine.
+//!
+//! Every start opens a new file under a new random id; the files of earlier starts are only drained. One thread
+//! commits: it takes all events that wait, up to a limit, writes them as one row, and answers when the row is on disk.
+
+mod committer;
+mod file;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use headcount_engine::day::Millis;
+use headcount_engine::event::Event;
+use headcount_engine::row::Tally;
+use tokio::sync::{mpsc, oneshot};
+
+use self::committer::{Committer, Waiting};
+pub use self::file::{SpoolFile, StoredRow};
+use crate::clock::Clock;
+use crate::record::{Recorded, SkipReason};
+
+/// The id of one file of the spool.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpoolId(pub [u8; 16]);
+
+impl SpoolId {
+    /// A new random id.
+    pub fn fresh() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl fmt::Display for SpoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for SpoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for SpoolId {
+    type Err = hex::FromHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).map(|()| Self(id))
+    }
+}
+
+/// A place in a spool: a row, and the random tag that tells this row from another one of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of the row.
+    pub row: u64,
+    /// Its tag.
+    pub tag: [u8; 8],
+}
+
+/// The limits of the spool.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Events that may wait for their commit.
+    pub queue_events: usize,
+    /// How long a request waits for its commit.
+    pub commit_wait: Duration,
+    /// Bytes of the spool at which new events are skipped.
+    pub max_bytes: u64,
+}
+
+/// What the committer and the requests know of each other.
+#[derive(Debug, Default)]
+struct Shared {
+    // Rows committed since the start.
+    commits: AtomicU64,
+    // A commit takes longer than requests wait: further ones do not wait at all.
+    overdue: AtomicBool,
+    used_bytes: AtomicU64,
+    // The file that is written now.
+    current: ArcSwapOption<SpoolId>,
+    // The files that imports of this process write now.
+    importing: Mutex<HashSet<SpoolId>>,
+}
+
+/// The journal of this process.
+#[derive(Debug)]
+pub struct Spool {
+    directory: PathBuf,
+    limits: Limits,
+    queue: mpsc::Sender<Waiting>,
+    shared: Arc<Shared>,
+}
+
+impl Spool {
+    /// Opens a new file below `directory` and starts the thread that commits to it. The thread ends, after a last
+    /// commit, when the spool is dropped; the second value waits for that.
+    pub fn open(
+        directory: &Path,
+        limits: Limits,
+        clock: Clock,
+    ) -> anyhow::Result<(Self, std::thread::JoinHandle<()>)> {
+        std::fs::create_dir_all(directory)?;
+        let (queue, waiting) = mpsc::channel(limits.queue_events);
+        let shared = Arc::new(Shared::default());
+        let committer = Committer::new(directory.to_owned(), shared.clone(), clock)?;
+        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(waiting))?;
+        Ok((Self { directory: directory.to_owned(), limits, queue, shared }, thread))
+    }
+
+    /// Where the files lie.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How many rows were committed since the start: a report that shows what was recorded before some moment has to
+    /// ship what was committed until then.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Acquire)
+    }
+
+    /// The file that is written now; every other one is only drained.
+    pub fn current(&self) -> Option<SpoolId> {
+        self.shared.current.load().as_deref().copied()
+    }
+
+    /// Whether an import of this process writes that file now.
+    pub fn is_importing(&self, id: SpoolId) -> bool {
+        self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    /// Opens the file of an import for writing. An import that is not resumable is not sealed before its end.
+    pub fn import(&self, id: SpoolId, now: Millis, sealed: bool) -> rusqlite::Result<Import> {
+        let mut importing = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = SpoolFile::create(&self.directory, id, now, sealed)?;
+        importing.insert(id);
+        Ok(Import { file: Some(file), shared: self.shared.clone() })
+    }
+
+    /// Hands an event over, and waits a short time for its commit.
+    pub async fn record(&self, event: Event) -> Recorded {
+        if self.shared.used_bytes.load(Ordering::Relaxed) >= self.limits.max_bytes {
+            return Recorded::Skipped(SkipReason::Disk);
+        }
+        let (answer, answered) = oneshot::channel();
+        match self.queue.try_send(Waiting::Event(event, answer)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Recorded::Skipped(SkipReason::Overload),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Recorded::Skipped(SkipReason::Disk),
+        }
+        if self.shared.overdue.load(Ordering::Relaxed) {
+            return Recorded::Unconfirmed;
+        }
+        match tokio::time::timeout(self.limits.commit_wait, answered).await {
+            Ok(Ok(recorded)) => recorded,
+            // The committer died between taking the event and answering.
+            Ok(Err(_)) => Recorded::Unconfirmed,
+            Err(_) => {
+                self.shared.overdue.store(true, Ordering::Relaxed);
+                Recorded::Unconfirmed
+            }
+        }
+    }
+
+    /// Hands tallies over. They are counted once or, if the process dies within a moment, not at all.
+    pub async fn tally(&self, tallies: Vec<Tally>) {
+        // Without a committer there is no way to count them; the skips themselves were answered.
+        let _closed = self.queue.send(Waiting::Tallies(tallies)).await;
+    }
+}
+
+/// The file of one import. While it lives, nobody deletes the file.
+#[derive(Debug)]
+pub struct Import {
+    file: Option<SpoolFile>,
+    shared: Arc<Shared>,
+}
+
+impl Import {
+    /// The file; `None` after it was abandoned.
+    pub fn file(&self) -> Option<&SpoolFile> {
+        self.file.as_ref()
+    }
+
+    /// Deletes the file and all that is in it.
+    pub fn abandon(mut self) -> std::io::Result<()> {
+        self.file.take().map_or(Ok(()), SpoolFile::delete)
+    }
+}
+
+impl Drop for Import {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.id());
+        }
+    }
+}
+
+/// The paths of all files of the spool below `directory`.
+pub fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "db") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,45 @@
+CREATE TABLE IF NOT EXISTS installation (id TEXT NOT NULL, fingerprint BLOB NOT NULL, format INTEGER NOT NULL);
+
+-- An owner's dictionary: its state, the number of ordinals handed out, and when this epoch began.
+CREATE TABLE IF NOT EXISTS dictionary (
+    owner BLOB PRIMARY KEY, epoch INTEGER NOT NULL, last_block BLOB NOT NULL, ordinals INTEGER NOT NULL, since INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS block (
+    owner BLOB NOT NULL, first_ordinal INTEGER NOT NULL, id BLOB NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (owner, first_ordinal)
+);
+
+-- Up to which row of a spool an owner's events are in the segments.
+CREATE TABLE IF NOT EXISTS mark (
+    spool BLOB NOT NULL, owner BLOB NOT NULL, row INTEGER NOT NULL, tag BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (spool, owner)
+);
+CREATE TABLE IF NOT EXISTS receipt (
+    spool BLOB NOT NULL, owner BLOB NOT NULL, row INTEGER NOT NULL, tag BLOB NOT NULL, bytes BLOB NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (spool, owner, row)
+);
+
+-- One app-day: its state; its base lies in `piece`, what came since in `delta`.
+CREATE TABLE IF NOT EXISTS segment (
+    owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL,
+    epoch INTEGER NOT NULL, generation INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    base_bytes INTEGER NOT NULL, timed INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, app, day)
+);
+CREATE TABLE IF NOT EXISTS delta (
+    owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, sequence INTEGER NOT NULL, bytes BLOB NOT NULL,
+    PRIMARY KEY (owner, app, day, sequence)
+);
+CREATE TABLE IF NOT EXISTS piece (
+    owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, generation INTEGER NOT NULL, place INTEGER NOT NULL,
+    bytes BLOB NOT NULL, PRIMARY KEY (owner, app, day, generation, place)
+);
+
+-- Days that lack something, and the damaged blobs that are the reason.
+CREATE TABLE IF NOT EXISTS incomplete (
+    owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (owner, app, day)
+);
+CREATE TABLE IF NOT EXISTS damaged (
+    owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, place TEXT NOT NULL, bytes BLOB NOT NULL
+);
+
+-- What was erased and may not come back from a spool: one app, or a whole owner where app is empty.
+CREATE TABLE IF NOT EXISTS erased (owner BLOB NOT NULL, app BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (owner, app));

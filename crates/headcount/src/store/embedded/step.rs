@@ -1,0 +1,119 @@
+//! One step of an owner, as one transaction.
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::format::seal;
+use headcount_engine::id::{AppId, OwnerId};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::super::{Applied, Block, DictionaryState, Step};
+use super::{dictionary_state, mark_of};
+
+pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) -> rusqlite::Result<Applied> {
+    let mark = mark_of(transaction, step.spool, owner)?;
+    if mark != step.expected_mark {
+        return Ok(Applied::MarkMoved(mark));
+    }
+    let (state, ordinals, since) =
+        dictionary_state(transaction, owner)?.unwrap_or((DictionaryState::default(), 0, step.at));
+    if state != step.expected_dictionary {
+        return Ok(Applied::DictionaryMoved(state));
+    }
+    let erased = is_erased(transaction, owner, None)?;
+    if let Some(block) = step.block.as_ref().filter(|_| !erased) {
+        let state = DictionaryState { last_block: block.id, ..state };
+        append_block(transaction, owner, ordinals, block)?;
+        write_state(transaction, owner, state, ordinals + block.pseudonyms.len() as u64, since)?;
+    }
+    for (app, day, bytes) in &step.deltas {
+        if !erased && !is_erased(transaction, owner, Some(*app))? {
+            append_delta(transaction, owner, *app, *day, (state.epoch, bytes, step.at))?;
+        }
+    }
+    for (app, day) in step.incomplete.iter().filter(|_| !erased) {
+        mark_incomplete(transaction, owner, *app, *day)?;
+    }
+    for (mark, bytes) in &step.receipts {
+        transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO receipt (spool, owner, row, tag, bytes, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![step.spool.0, owner.0.as_bytes(), mark.row as i64, mark.tag, bytes, step.at.0])?;
+    }
+    if let Some(mark) = step.mark {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO mark (spool, owner, row, tag, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![step.spool.0, owner.0.as_bytes(), mark.row as i64, mark.tag, step.at.0])?;
+    }
+    Ok(Applied::Yes)
+}
+
+fn is_erased(transaction: &Transaction<'_>, owner: OwnerId, app: Option<AppId>) -> rusqlite::Result<bool> {
+    let app = app.map(|app| app.0.as_bytes().to_vec()).unwrap_or_default();
+    transaction
+        .prepare_cached("SELECT 1 FROM erased WHERE owner = ?1 AND app = ?2")?
+        .query_row(params![owner.0.as_bytes(), app], |_| Ok(()))
+        .optional()
+        .map(|found| found.is_some())
+}
+
+pub(super) fn append_block(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    first_ordinal: u64,
+    block: &Block,
+) -> rusqlite::Result<()> {
+    let bytes = seal(block.pseudonyms.iter().flat_map(|pseudonym| pseudonym.0).collect());
+    transaction
+        .prepare_cached("INSERT INTO block (owner, first_ordinal, id, bytes) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![owner.0.as_bytes(), first_ordinal as i64, block.id, bytes])
+        .map(drop)
+}
+
+pub(super) fn write_state(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    state: DictionaryState,
+    ordinals: u64,
+    since: Millis,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO dictionary (owner, epoch, last_block, ordinals, since) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![owner.0.as_bytes(), state.epoch as i64, state.last_block, ordinals as i64, since.0])
+        .map(drop)
+}
+
+fn append_delta(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    app: AppId,
+    day: Day,
+    (epoch, bytes, at): (u64, &[u8], Millis),
+) -> rusqlite::Result<()> {
+    let key = (owner.0.as_bytes(), app.0.as_bytes(), day.0);
+    let sequence: i64 = transaction
+        .prepare_cached(
+            "INSERT INTO segment (owner, app, day, epoch, generation, sequence, base_bytes, timed, changed_at) \
+             VALUES (?1, ?2, ?3, ?4, 0, 1, 0, 1, ?5) \
+             ON CONFLICT (owner, app, day) DO UPDATE SET sequence = sequence + 1, changed_at = max(changed_at, ?5) \
+             RETURNING sequence - 1",
+        )?
+        .query_row(params![key.0, key.1, key.2, epoch as i64, at.0], |row| row.get(0))?;
+    transaction
+        .prepare_cached("INSERT INTO delta (owner, app, day, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![key.0, key.1, key.2, sequence, bytes])
+        .map(drop)
+}
+
+pub(super) fn mark_incomplete(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    app: AppId,
+    day: Day,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR IGNORE INTO incomplete (owner, app, day) VALUES (?1, ?2, ?3)")?
+        .execute(params![owner.0.as_bytes(), app.0.as_bytes(), day.0])
+        .map(drop)
+}

@@ -1,0 +1,321 @@
+//! Where segments live, and the one protocol that every place speaks.
+//!
+//! An owner's dictionary and segments change in single steps, each by compare-and-set: a step names the mark of the
+//! spool and the state of the dictionary that it was made for, and is applied as a whole or not at all.
+
+pub mod cache;
+mod embedded;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::device::Pseudonym;
+use headcount_engine::id::{AppId, OwnerId};
+
+use self::embedded::Embedded;
+use crate::catalog::Installation;
+use crate::spool::{Mark, SpoolId};
+
+/// The most new pseudonyms of one step, so that no step takes long anywhere.
+pub const MOST_NEW_PSEUDONYMS: usize = 1500;
+/// The largest piece of a base, in bytes.
+pub const PIECE_BYTES: usize = 1 << 20;
+
+/// A place where segments live.
+#[derive(Debug)]
+pub enum Store {
+    /// A file below the data directory.
+    Embedded(Embedded),
+}
+
+/// The store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The place cannot be reached, or failed.
+    #[error("the store failed: {0}")]
+    Unavailable(String),
+    /// It belongs to another installation, whose pseudonyms this one could not recognise.
+    #[error("the store at {path} belongs to another installation ({found}); this one is {own}")]
+    Foreign {
+        /// Where it lies.
+        path: String,
+        /// Whose it is.
+        found: String,
+        /// Who asks.
+        own: String,
+    },
+    /// A newer build wrote it.
+    #[error("the store at {path} has format {found}; this build reads up to {known}")]
+    Newer {
+        /// Where it lies.
+        path: String,
+        /// The format found.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+}
+
+/// The state of an owner's dictionary: two equal states hold the same pseudonyms under the same ordinals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DictionaryState {
+    /// Grows when dictionary and segments are rebuilt.
+    pub epoch: u64,
+    /// The random id of the newest block; zero if there is none.
+    pub last_block: [u8; 8],
+}
+
+/// Pseudonyms that joined a dictionary together, in the order of their ordinals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The random id of the block.
+    pub id: [u8; 8],
+    /// The pseudonyms; the ordinal of each is its place in the dictionary.
+    pub pseudonyms: Vec<Pseudonym>,
+}
+
+/// One step of an owner: what follows a mark, folded.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The spool that it comes from.
+    pub spool: SpoolId,
+    /// The owner's mark for this spool that the step follows; `None` where there is none.
+    pub expected_mark: Option<Mark>,
+    /// The mark afterwards; `None` leaves it as it is.
+    pub mark: Option<Mark>,
+    /// The state of the dictionary that the ordinals belong to.
+    pub expected_dictionary: DictionaryState,
+    /// The pseudonyms that join it; at most [`MOST_NEW_PSEUDONYMS`].
+    pub block: Option<Block>,
+    /// Sealed segments to be merged into those of their app and day.
+    pub deltas: Vec<(AppId, Day, Vec<u8>)>,
+    /// Days that are known to lack something.
+    pub incomplete: Vec<(AppId, Day)>,
+    /// What an import is answered for its rows, so that a repeated one is answered alike.
+    pub receipts: Vec<(Mark, Vec<u8>)>,
+    /// The moment of the step.
+    pub at: Millis,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in the store.
+    Yes,
+    /// The mark is another one: somebody else shipped, or the store lost something.
+    MarkMoved(Option<Mark>),
+    /// The dictionary has another state.
+    DictionaryMoved(DictionaryState),
+}
+
+/// Which state of a segment somebody has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version {
+    /// The epoch of its ordinals.
+    pub epoch: u64,
+    /// The base: a greater generation replaced it.
+    pub generation: u64,
+    /// The sequence number that the next delta gets.
+    pub sequence: u64,
+}
+
+/// What a reader lacks of one segment.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The application.
+    pub app: AppId,
+    /// The day.
+    pub day: Day,
+    /// The state that the segment has with all this merged.
+    pub version: Version,
+    /// The base, if the reader does not have this generation.
+    pub base: Option<Base>,
+    /// The deltas behind what the reader has, each a sealed segment.
+    pub deltas: Vec<Blob>,
+}
+
+/// The pieces of an encoded segment, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// The pieces, each sealed; together a sealed segment. None for a segment that was never compacted.
+    pub pieces: Vec<Blob>,
+}
+
+/// A stored blob and its name, under which it is set aside if it is damaged.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// Where it lies.
+    pub at: BlobAt,
+    /// Its sealed bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The name of a blob within one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlobAt {
+    /// The delta of that sequence number.
+    Delta(u64),
+    /// A piece of the base of that generation.
+    Piece(u64, u32),
+}
+
+/// A consistent view of an owner's segments.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// What the reader lacks, by app and day; a segment of which it lacks nothing has no pieces and no deltas.
+    pub segments: Vec<Loaded>,
+    /// The days that are known to lack something.
+    pub incomplete: Vec<(AppId, Day)>,
+}
+
+/// One segment as maintenance sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// The application.
+    pub app: AppId,
+    /// The day.
+    pub day: Day,
+    /// Its state.
+    pub version: Version,
+    /// How many deltas wait for a compaction, and their bytes.
+    pub deltas: (u64, u64),
+    /// The bytes of its base.
+    pub base_bytes: u64,
+    /// When the newest delta came.
+    pub changed_at: Millis,
+    /// Whether the times of `Last` values are still kept in the base.
+    pub timed: bool,
+}
+
+/// A new base for one segment.
+#[derive(Debug, Clone)]
+pub struct Compaction {
+    /// Whose.
+    pub owner: OwnerId,
+    /// The application.
+    pub app: AppId,
+    /// The day.
+    pub day: Day,
+    /// The state that the new base holds; another generation, or fewer deltas, refuse it.
+    pub from: Version,
+    /// The pieces of the new base.
+    pub pieces: Vec<Vec<u8>>,
+    /// Whether it keeps the times of `Last` values.
+    pub timed: bool,
+}
+
+/// A dictionary and segments under a new epoch.
+#[derive(Debug, Clone)]
+pub struct Rebuild {
+    /// Whose.
+    pub owner: OwnerId,
+    /// The state of the dictionary that it was made of.
+    pub expected_dictionary: DictionaryState,
+    /// The states of all segments that it was made of.
+    pub expected: BTreeMap<(AppId, Day), Version>,
+    /// The new dictionary.
+    pub blocks: Vec<Block>,
+    /// The new bases.
+    pub bases: Vec<(AppId, Day, Vec<Vec<u8>>, bool)>,
+    /// The moment.
+    pub at: Millis,
+}
+
+/// An owner's dictionary as far as a reader lacks it.
+#[derive(Debug, Clone, Default)]
+pub struct DictionaryTail {
+    /// Its state.
+    pub state: DictionaryState,
+    /// When it was last rebuilt, or made.
+    pub since: Millis,
+    /// Whether the blocks follow the block that the reader named; otherwise they are all there are.
+    pub follows: bool,
+    /// The blocks, in order.
+    pub blocks: Vec<Block>,
+}
+
+macro_rules! place {
+    ($store:expr, $place:ident => $call:expr) => {
+        match $store {
+            Store::Embedded($place) => $call,
+        }
+    };
+}
+
+impl Store {
+    /// Opens the embedded store at that path, or creates it for this installation.
+    pub async fn open_embedded(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
+        Embedded::open(path, installation).await.map(Self::Embedded)
+    }
+
+    /// Applies one step, as a whole or not at all.
+    pub async fn apply(&self, owner: OwnerId, step: Step) -> Result<Applied, StoreError> {
+        place!(self, place => place.apply(owner, step).await)
+    }
+
+    /// The marks of all owners for that spool.
+    pub async fn marks(&self, spool: SpoolId) -> Result<HashMap<OwnerId, Mark>, StoreError> {
+        place!(self, place => place.marks(spool).await)
+    }
+
+    /// The receipt that was stored for a row of an import, with the mark of that row.
+    pub async fn receipt(&self, owner: OwnerId, spool: SpoolId, row: u64) -> Result<Option<(Mark, Vec<u8>)>, StoreError> {
+        place!(self, place => place.receipt(owner, spool, row).await)
+    }
+
+    /// The dictionary behind the block that the reader has last.
+    pub async fn dictionary(&self, owner: OwnerId, known: DictionaryState) -> Result<DictionaryTail, StoreError> {
+        place!(self, place => place.dictionary(owner, known).await)
+    }
+
+    /// What a reader lacks of an owner's segments of those days, in one consistent view.
+    pub async fn load(
+        &self,
+        owner: OwnerId,
+        days: RangeInclusive<Day>,
+        known: HashMap<(AppId, Day), Version>,
+    ) -> Result<View, StoreError> {
+        place!(self, place => place.load(owner, days, known).await)
+    }
+
+    /// All segments there are.
+    pub async fn heads(&self) -> Result<Vec<Head>, StoreError> {
+        place!(self, place => place.heads().await)
+    }
+
+    /// Replaces base and deltas of a segment by a new base; `false` if the segment has changed meanwhile.
+    pub async fn compact(&self, compaction: Compaction) -> Result<bool, StoreError> {
+        place!(self, place => place.compact(compaction).await)
+    }
+
+    /// Replaces dictionary and segments of an owner; `false` if either has changed meanwhile.
+    pub async fn rebuild(&self, rebuild: Rebuild) -> Result<bool, StoreError> {
+        place!(self, place => place.rebuild(rebuild).await)
+    }
+
+    /// Sets a damaged blob aside and marks its day incomplete.
+    pub async fn set_aside(&self, owner: OwnerId, app: AppId, day: Day, blob: BlobAt) -> Result<(), StoreError> {
+        place!(self, place => place.set_aside(owner, app, day, blob).await)
+    }
+
+    /// Removes an owner's segments and incomplete days before `first`, and the owner's marks and receipts that are
+    /// older than `marks_before`.
+    pub async fn expire(&self, owner: OwnerId, first: Day, marks_before: Millis) -> Result<(), StoreError> {
+        place!(self, place => place.expire(owner, first, marks_before).await)
+    }
+
+    /// The owners of whom there is anything.
+    pub async fn owners(&self) -> Result<Vec<OwnerId>, StoreError> {
+        place!(self, place => place.owners().await)
+    }
+
+    /// Removes everything of an owner, or of one app, and what is still to come of it from spools.
+    pub async fn erase(&self, owner: OwnerId, app: Option<AppId>, at: Millis) -> Result<(), StoreError> {
+        place!(self, place => place.erase(owner, app, at).await)
+    }
+}
+
