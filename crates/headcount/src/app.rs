@@ -1,6 +1,7 @@
 //! The parts of a running server, put together here and only here.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use headcount_engine::unknown::UnknownVersions;
@@ -13,6 +14,11 @@ use crate::config::Config;
 use crate::http;
 use crate::password::Passwords;
 use crate::record::Recorder;
+use crate::report::Reports;
+use crate::ship::{self, Shipping};
+use crate::spool::{Limits, Spool};
+use crate::store::Store;
+use crate::store::cache::SegmentCache;
 
 /// How often the catalog is asked whether another process has changed it.
 const CATALOG_POLL: Duration = Duration::from_secs(1);
@@ -36,6 +42,21 @@ pub struct Parts {
     pub recorder: Recorder,
     /// Which versions that the catalog does not know are counted by name.
     pub unknown_versions: Mutex<UnknownVersions>,
+    /// The journal on this machine.
+    pub spool: Arc<Spool>,
+    /// From the journal to the store.
+    pub shipping: Shipping,
+    /// Answers questions over the segments.
+    pub reports: Reports,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What has to end in order: the committer, and then the shipper that ships what it committed last.
+#[derive(Debug)]
+struct Threads {
+    committer: JoinHandle<()>,
+    shipper: JoinHandle<()>,
+    stop_shipper: CancellationToken,
 }
 
 impl std::ops::Deref for App {
@@ -52,17 +73,70 @@ impl App {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog =
             Catalog::open(&config.data_dir.join("catalog.db"), clock.clone(), config.default_owner.clone()).await?;
-        let (passwords, recorder) = (Passwords::new(), Recorder::default());
+        let store = Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?;
+        let store = Arc::new(store);
+        let limits = Limits {
+            queue_events: config.queue_events,
+            commit_wait: config.commit_wait,
+            max_bytes: config.spool_max_bytes,
+        };
+        let (spool, committer) = Spool::open(&config.data_dir.join("spool"), limits, clock.clone())?;
+        let spool = Arc::new(spool);
+        let settings = ship::Settings {
+            interval: config.flush_interval,
+            retention_days: config.retention_days,
+            replay_window: config.replay_window,
+            replay_bytes: config.replay_window_bytes,
+        };
+        let stop_shipper = CancellationToken::new();
+        let (shipping, shipper) =
+            ship::start(spool.clone(), store.clone(), clock.clone(), settings, stop_shipper.clone())?;
+        let cache = Arc::new(SegmentCache::new(usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX)));
+        let reports = Reports::new(store, cache, shipping.clone(), clock.clone(), config.retention_days);
+        let recorder = Recorder::new(spool.clone(), clock.clone());
+        let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
-        Ok(Self(Arc::new(Parts { config, clock, catalog, passwords, recorder, unknown_versions })))
+        Ok(Self(Arc::new(Parts {
+            config,
+            clock,
+            catalog,
+            passwords: Passwords::new(),
+            recorder,
+            unknown_versions,
+            spool,
+            shipping,
+            reports,
+            threads,
+        })))
     }
 
-    /// Serves until `stop` is cancelled, then finishes what is under way.
+    /// Serves until `stop` is cancelled, then finishes what is under way: requests, their commits, their shipping.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
         let (router, _description) = http::router(self.clone());
-        let follow = tokio::spawn(self.clone().follow_catalog(stop.clone()));
+        let background = CancellationToken::new();
+        let follow = tokio::spawn(self.clone().follow_catalog(background.clone()));
+        let tallies = tokio::spawn({
+            let (app, background) = (self.clone(), background.clone());
+            async move { app.recorder.run(background).await }
+        });
         http::server::serve(listener, router, stop).await;
-        follow.abort();
+        background.cancel();
+        for task in [follow, tallies] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a background task failed");
+            }
+        }
+        self.spool.close().await;
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return };
+        let ended = tokio::task::spawn_blocking(move || {
+            let committed = threads.committer.join();
+            threads.stop_shipper.cancel();
+            committed.and(threads.shipper.join())
+        });
+        if !matches!(ended.await, Ok(Ok(()))) {
+            tracing::error!("the committer or the shipper failed; what was recorded is in the spool");
+        }
     }
 
     /// Sees what other processes write to the catalog.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod http;
 pub mod password;
 pub mod record;
+pub mod report;
 pub mod ship;
 pub mod spool;
 pub mod store;

@@ -1,10 +1,19 @@
 //! Between a request and the spool: an event is handed over here, and this is what the caller learns about it.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use headcount_engine::day::Day;
+use headcount_engine::dimension::Value;
 use headcount_engine::event::Event;
 use headcount_engine::id::{AppId, OwnerId};
+use headcount_engine::row::Tally;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::spool::Spool;
 
 /// What became of the event of one check or beacon. Its text is the value of the reply's `Headcount` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,47 +81,77 @@ impl fmt::Display for Recorded {
     }
 }
 
+/// How often tallies go to the spool: one record per second, app, kind and value.
+const TALLY_INTERVAL: Duration = Duration::from_secs(1);
+/// The most values of one kind, app and day that are told apart; further ones count as [`Value::OTHER`].
+const MOST_VALUES: usize = 200;
+
 /// Takes the events and tallies of requests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
-    events: Mutex<Vec<Event>>,
-    tallies: Mutex<Vec<Tally>>,
+    spool: Arc<Spool>,
+    clock: Clock,
+    pending: Mutex<Pending>,
 }
 
-/// One thing that happened and is counted without a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
-    /// Whose application it concerns.
-    pub owner: OwnerId,
-    /// The application.
-    pub app: AppId,
-    /// What happened.
-    pub kind: &'static str,
-    /// What it happened with.
-    pub value: Box<str>,
+type Kind = (OwnerId, AppId, &'static str);
+
+#[derive(Debug, Default)]
+struct Pending {
+    day: Option<Day>,
+    // The values of this day, so that no flood of them grows anything.
+    values: HashMap<Kind, HashSet<Box<str>>>,
+    counts: HashMap<(Kind, Box<str>), u64>,
 }
 
 impl Recorder {
+    /// A recorder that writes to that spool.
+    pub fn new(spool: Arc<Spool>, clock: Clock) -> Self {
+        Self { spool, clock, pending: Mutex::default() }
+    }
+
     /// Hands an event over and waits until its fate is known.
     pub async fn record(&self, event: Event) -> Recorded {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-        Recorded::Recorded
+        self.spool.record(event).await
     }
 
     /// Counts something that has no device: skips by reason, unserved demand.
     pub fn tally(&self, owner: OwnerId, app: AppId, kind: &'static str, value: &str) {
-        let tally = Tally { owner, app, kind, value: value.into() };
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).push(tally);
+        let today = self.clock.now().day();
+        let mut pending = self.lock();
+        if pending.day != Some(today) {
+            pending.day = Some(today);
+            pending.values.clear();
+        }
+        let kind = (owner, app, kind);
+        let values = pending.values.entry(kind).or_default();
+        let known = values.contains(value) || (values.len() < MOST_VALUES && values.insert(value.into()));
+        let value = if known { value } else { Value::OTHER };
+        *pending.counts.entry((kind, value.into())).or_default() += 1;
     }
 
-    /// The events that were handed over.
-    pub fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Hands the tallies over each second until `stop` is cancelled, and then once more.
+    pub async fn run(&self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(TALLY_INTERVAL)).await.is_some() {
+            self.hand_over().await;
+        }
+        self.hand_over().await;
     }
 
-    /// The tallies that were counted.
-    pub fn tallies(&self) -> Vec<Tally> {
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    async fn hand_over(&self) {
+        let counts = std::mem::take(&mut self.lock().counts);
+        if counts.is_empty() {
+            return;
+        }
+        let at = self.clock.now();
+        let tally =
+            |(((owner, app, kind), value), count)| Tally { owner, app, at, kind: Box::from(kind), value, count };
+        self.spool.tally(counts.into_iter().map(tally).collect()).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        // What is under the lock is whole between any two statements.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

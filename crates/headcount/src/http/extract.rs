@@ -121,6 +121,9 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
     }
 }
 
+/// What every route of an installation without telemetry answers to those who ask for it.
+pub const TELEMETRY_OFF: &str = "Telemetry is not enabled on this instance";
+
 /// What a caller may read of the telemetry: built from the principal and from nothing else.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope {
@@ -142,5 +145,24 @@ impl Scope {
     /// Whose telemetry it is.
     pub fn owner(self) -> OwnerId {
         self.owner
+    }
+}
+
+/// Taken by every route that reads telemetry: authentication first, then whether there is any telemetry to read.
+impl FromRequestParts<App> for Scope {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let principal = Principal::from_request_parts(parts, app).await?;
+        if !app.config.telemetry {
+            return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
+        }
+        Self::of(&principal)
+    }
+}
+
+impl OperationInput for Scope {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Principal::operation_input(ctx, operation);
     }
 }

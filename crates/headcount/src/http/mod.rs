@@ -3,6 +3,7 @@
 mod apps;
 mod beacon;
 mod check;
+mod compat;
 mod count;
 pub mod extract;
 pub mod health;
@@ -10,6 +11,7 @@ mod layers;
 pub mod query;
 mod render;
 mod reply;
+mod report;
 mod resources;
 pub mod server;
 mod session;
@@ -48,6 +50,7 @@ fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .merge(health::routes())
         .merge(apps::routes())
+        .merge(report::routes())
         .merge(resources::routes())
         .merge(check::routes())
         .merge(beacon::routes())

@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Waiting {
     Event(Event, oneshot::Sender<Recorded>),
     Tallies(Vec<Tally>),
+    Close,
 }
 
 pub(super) struct Committer {
@@ -48,22 +49,30 @@ impl Committer {
         Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None })
     }
 
-    /// Commits until all senders are gone.
+    /// Commits until it is told to close, and then what still waits.
     pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         while let Some(first) = waiting.blocking_recv() {
             let mut row = Row::default();
             let mut answers = Vec::new();
+            let mut closing = false;
             let mut take = |waiting| match waiting {
                 Waiting::Event(event, answer) => {
                     row.events.push(event);
                     answers.push(answer);
                 }
                 Waiting::Tallies(mut tallies) => row.tallies.append(&mut tallies),
+                Waiting::Close => closing = true,
             };
             take(first);
             for _ in 1..GROUP {
                 let Ok(next) = waiting.try_recv() else { break };
                 take(next);
+            }
+            if closing {
+                waiting.close();
+            }
+            if row == Row::default() {
+                continue;
             }
             let fate = self.commit(&row);
             self.shared.overdue.store(false, Ordering::Relaxed);

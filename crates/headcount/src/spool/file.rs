@@ -151,9 +151,11 @@ impl SpoolFile {
     /// The number of the newest row that ever was, kept or not.
     pub fn newest_ever(&self) -> rusqlite::Result<Option<u64>> {
         self.connection
-            .query_row("SELECT max(coalesce((SELECT max(id) FROM row), -1), coalesce((SELECT max(row) FROM shipped), -1))", [], |row| {
-                row.get::<_, i64>(0)
-            })
+            .query_row(
+                "SELECT max(coalesce((SELECT max(id) FROM row), -1), coalesce((SELECT max(row) FROM shipped), -1))",
+                [],
+                |row| row.get::<_, i64>(0),
+            )
             .map(|newest| u64::try_from(newest).ok())
     }
 
@@ -169,7 +171,8 @@ impl SpoolFile {
 
     /// Up to which row everything was shipped, as far as it was noted.
     pub fn shipped(&self) -> rusqlite::Result<Option<u64>> {
-        let newest = self.connection.query_row("SELECT max(row) FROM shipped", [], |row| row.get::<_, Option<i64>>(0))?;
+        let newest =
+            self.connection.query_row("SELECT max(row) FROM shipped", [], |row| row.get::<_, Option<i64>>(0))?;
         Ok(newest.map(|row| row as u64))
     }
 
@@ -189,9 +192,9 @@ impl SpoolFile {
 
     /// The newest row that was shipped before `before`: no store needs it, or an older one, to be filled again.
     pub fn shipped_before(&self, before: Millis) -> rusqlite::Result<Option<u64>> {
-        let row = self.connection.query_row("SELECT max(row) FROM shipped WHERE at < ?1", [before.0], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
+        let row = self
+            .connection
+            .query_row("SELECT max(row) FROM shipped WHERE at < ?1", [before.0], |row| row.get::<_, Option<i64>>(0))?;
         Ok(row.map(|row| row as u64))
     }
 
@@ -245,7 +248,8 @@ impl SpoolFile {
 
     /// The days of an owner that rows behind `after` held and that are no longer kept.
     pub fn dropped_after(&self, owner: OwnerId, after: Option<u64>) -> rusqlite::Result<Vec<(AppId, Day)>> {
-        let mut statement = self.connection.prepare_cached("SELECT app, day FROM dropped WHERE owner = ?1 AND row > ?2")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT app, day FROM dropped WHERE owner = ?1 AND row > ?2")?;
         let rows = statement.query_map(params![owner.0.as_bytes(), after.map_or(-1, |row| row as i64)], |row| {
             Ok((AppId(Id::from_bytes(row.get(0)?)), Day(row.get(1)?)))
         })?;

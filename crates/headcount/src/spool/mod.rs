@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -101,14 +101,11 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Opens a new file below `directory` and starts the thread that commits to it. The thread ends, after a last
-    /// commit, when the spool is dropped; the second value waits for that.
-    pub fn open(
-        directory: &Path,
-        limits: Limits,
-        clock: Clock,
-    ) -> anyhow::Result<(Self, std::thread::JoinHandle<()>)> {
+    /// Opens a new file below `directory` and starts the thread that commits to it. The thread ends when the spool is
+    /// closed.
+    pub fn open(directory: &Path, limits: Limits, clock: Clock) -> anyhow::Result<(Self, std::thread::JoinHandle<()>)> {
         std::fs::create_dir_all(directory)?;
+        delete_unfinished(directory)?;
         let (queue, waiting) = mpsc::channel(limits.queue_events);
         let shared = Arc::new(Shared::default());
         let committer = Committer::new(directory.to_owned(), shared.clone(), clock)?;
@@ -137,12 +134,21 @@ impl Spool {
         self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 
-    /// Opens the file of an import for writing. An import that is not resumable is not sealed before its end.
-    pub fn import(&self, id: SpoolId, now: Millis, sealed: bool) -> rusqlite::Result<Import> {
-        let mut importing = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Opens the file of an import for writing, or gives `None` while another import of this process writes it. A file
+    /// that is not `sealed` is not shipped, and does not survive a restart, before [`SpoolFile::seal`].
+    pub fn import(&self, id: SpoolId, now: Millis, sealed: bool) -> rusqlite::Result<Option<Import>> {
+        let fresh = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        if !fresh {
+            return Ok(None);
+        }
+        let claim = Claim { id, shared: self.shared.clone() };
         let file = SpoolFile::create(&self.directory, id, now, sealed)?;
-        importing.insert(id);
-        Ok(Import { file: Some(file), shared: self.shared.clone() })
+        Ok(Some(Import { file, _claim: claim }))
+    }
+
+    /// Commits what waits and ends the committer; whatever comes later is skipped.
+    pub async fn close(&self) {
+        let _closed_before = self.queue.send(Waiting::Close).await;
     }
 
     /// Hands an event over, and waits a short time for its commit.
@@ -177,30 +183,23 @@ impl Spool {
     }
 }
 
-/// The file of one import. While it lives, nobody deletes the file.
+/// The file of one import. While it lives, nobody deletes the file and no other import writes it.
 #[derive(Debug)]
 pub struct Import {
-    file: Option<SpoolFile>,
+    /// The file.
+    pub file: SpoolFile,
+    _claim: Claim,
+}
+
+#[derive(Debug)]
+struct Claim {
+    id: SpoolId,
     shared: Arc<Shared>,
 }
 
-impl Import {
-    /// The file; `None` after it was abandoned.
-    pub fn file(&self) -> Option<&SpoolFile> {
-        self.file.as_ref()
-    }
-
-    /// Deletes the file and all that is in it.
-    pub fn abandon(mut self) -> std::io::Result<()> {
-        self.file.take().map_or(Ok(()), SpoolFile::delete)
-    }
-}
-
-impl Drop for Import {
+impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.id());
-        }
+        self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -215,4 +214,16 @@ pub fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Deletes the files of imports that had not ended when the process did: nothing of them was promised.
+fn delete_unfinished(directory: &Path) -> anyhow::Result<()> {
+    for path in files(directory)? {
+        if let Some(file) = SpoolFile::open(&path)?
+            && !file.is_sealed()?
+        {
+            file.delete()?;
+        }
+    }
+    Ok(())
 }

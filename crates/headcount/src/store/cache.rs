@@ -116,7 +116,9 @@ impl SegmentCache {
         let gone: Vec<_> = kept
             .entries
             .keys()
-            .filter(|(of, app, day)| *of == owner && days.contains(day) && !seen.iter().any(|seen| (seen.app, seen.day) == (*app, *day)))
+            .filter(|(of, app, day)| {
+                *of == owner && days.contains(day) && !seen.iter().any(|seen| (seen.app, seen.day) == (*app, *day))
+            })
             .copied()
             .collect();
         for key in gone {
@@ -161,10 +163,7 @@ impl Kept {
     }
 }
 
-fn merge_all(
-    loaded: Vec<Loaded>,
-    kept: &HashMap<(AppId, Day), (Version, Arc<Segment>)>,
-) -> Vec<(Seen, Vec<BlobAt>)> {
+fn merge_all(loaded: Vec<Loaded>, kept: &HashMap<(AppId, Day), (Version, Arc<Segment>)>) -> Vec<(Seen, Vec<BlobAt>)> {
     loaded.into_iter().map(|loaded| merge(loaded, kept)).collect()
 }
 

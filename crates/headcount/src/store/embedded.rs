@@ -148,13 +148,7 @@ impl Embedded {
         self.write(move |transaction| maintain::rebuild(transaction, &rebuild)).await
     }
 
-    pub(super) async fn set_aside(
-        &self,
-        owner: OwnerId,
-        app: AppId,
-        day: Day,
-        blob: BlobAt,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn set_aside(&self, owner: OwnerId, app: AppId, day: Day, blob: BlobAt) -> Result<(), StoreError> {
         self.write(move |transaction| maintain::set_aside(transaction, owner, app, day, blob)).await
     }
 

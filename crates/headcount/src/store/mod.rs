@@ -263,7 +263,12 @@ impl Store {
     }
 
     /// The receipt that was stored for a row of an import, with the mark of that row.
-    pub async fn receipt(&self, owner: OwnerId, spool: SpoolId, row: u64) -> Result<Option<(Mark, Vec<u8>)>, StoreError> {
+    pub async fn receipt(
+        &self,
+        owner: OwnerId,
+        spool: SpoolId,
+        row: u64,
+    ) -> Result<Option<(Mark, Vec<u8>)>, StoreError> {
         place!(self, place => place.receipt(owner, spool, row).await)
     }
 
@@ -318,4 +323,3 @@ impl Store {
         place!(self, place => place.erase(owner, app, at).await)
     }
 }
-

@@ -165,10 +165,9 @@ pub(super) fn erase(
     }
     let app = app.map(|app| app.0.as_bytes().to_vec()).unwrap_or_default();
     transaction
-        .execute("INSERT OR REPLACE INTO erased (owner, app, at) VALUES (?1, ?2, ?3)", params![
-            owner.0.as_bytes(),
-            app,
-            at.0
-        ])
+        .execute(
+            "INSERT OR REPLACE INTO erased (owner, app, at) VALUES (?1, ?2, ?3)",
+            params![owner.0.as_bytes(), app, at.0],
+        )
         .map(drop)
 }

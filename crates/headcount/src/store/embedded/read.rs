@@ -50,9 +50,8 @@ pub(super) fn dictionary(
             .optional()?
     };
     tail.follows = after.is_some();
-    let mut statement = transaction.prepare_cached(
-        "SELECT id, bytes FROM block WHERE owner = ?1 AND first_ordinal > ?2 ORDER BY first_ordinal",
-    )?;
+    let mut statement = transaction
+        .prepare_cached("SELECT id, bytes FROM block WHERE owner = ?1 AND first_ordinal > ?2 ORDER BY first_ordinal")?;
     let mut rows = statement.query(params![owner.0.as_bytes(), after.unwrap_or(-1)])?;
     while let Some(row) = rows.next()? {
         let Ok(content) = unseal(row.get_ref(1)?.as_blob()?) else { return Ok(None) };

@@ -6,4 +6,5 @@ mod renames;
 mod resources;
 mod session;
 mod setup;
+mod telemetry;
 mod users;

@@ -1,0 +1,161 @@
+//! Questions over an owner's segments: the newest events shipped first, the answer exact.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::dimension::{Dimension, Value};
+use headcount_engine::id::{AppId, OwnerId};
+use headcount_engine::report::{Query, Report, Source, evaluate};
+use headcount_engine::snapshot::OwnerCatalog;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::error::{Code, Error};
+use crate::ship::Shipping;
+use crate::store::cache::SegmentCache;
+use crate::store::{Store, StoreError};
+
+/// How many questions of one owner are evaluated at once.
+const RUNNING: usize = 4;
+/// How many more may wait.
+const WAITING: usize = 64;
+/// How long they wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a question waits until what was recorded before it is in the store.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Answers questions.
+#[derive(Debug)]
+pub struct Reports {
+    store: Arc<Store>,
+    cache: Arc<SegmentCache>,
+    shipping: Shipping,
+    clock: Clock,
+    retention_days: u32,
+    places: Mutex<HashMap<OwnerId, Arc<Places>>>,
+}
+
+#[derive(Debug)]
+struct Places {
+    running: Semaphore,
+    waiting: Semaphore,
+}
+
+/// An answer, and what is to be known about it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The numbers.
+    pub report: Report,
+    /// The days of the range that lack something, or are older than the retention.
+    pub incomplete: BTreeSet<Day>,
+    /// The moment that the numbers show.
+    pub as_of: Millis,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::new(Code::Unavailable, "the telemetry store cannot be reached").retry_after(5)
+    }
+}
+
+impl Reports {
+    /// Reports over the segments of that store.
+    pub fn new(
+        store: Arc<Store>,
+        cache: Arc<SegmentCache>,
+        shipping: Shipping,
+        clock: Clock,
+        retention_days: u32,
+    ) -> Self {
+        Self { store, cache, shipping, clock, retention_days, places: Mutex::default() }
+    }
+
+    /// The oldest day that is reported now.
+    pub fn first_day(&self) -> Day {
+        self.clock.now().day().plus(-(self.retention_days as i32))
+    }
+
+    /// Answers a query over the named apps of an owner, or over all of them. The answer includes every event that this
+    /// instance recorded before the call.
+    ///
+    /// # Errors
+    /// 429 where the owner asks too much at once; 503 where the store cannot be reached or events lag behind.
+    pub async fn answer(
+        &self,
+        catalog: Arc<OwnerCatalog>,
+        query: Query,
+        apps: Option<BTreeSet<AppId>>,
+    ) -> Result<Answer, Error> {
+        let owner = catalog.id;
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
+        let _place = places.take().await?;
+        self.flush().await?;
+        let (as_of, first_day) = (self.clock.now(), self.first_day());
+        // Every retained day is asked for, whatever the range: the known versions are those of the whole retention. An
+        // import may be up to an hour ahead of the clock, and so be of tomorrow.
+        let retained = first_day..=as_of.day().plus(1);
+        let segments = self.cache.segments(&self.store, owner, retained).await?;
+        let in_scope = |app: AppId| apps.as_ref().is_none_or(|apps| apps.contains(&app));
+        let days = query.first..=query.last;
+        let mut incomplete: BTreeSet<Day> = query.first.through(query.last.min(first_day.plus(-1))).collect();
+        incomplete.extend(
+            segments.incomplete.iter().filter(|&&(app, day)| in_scope(app) && days.contains(&day)).map(|&(_, day)| day),
+        );
+        let sources: Vec<Source> = segments
+            .seen
+            .into_iter()
+            .filter(|seen| in_scope(seen.app))
+            .map(|seen| Source { day: seen.day, app: seen.app, segment: seen.segment })
+            .collect();
+        let report = tokio::task::spawn_blocking(move || {
+            evaluate(&query, &sources, &|dimension, value| label(&catalog, dimension, value))
+        });
+        Ok(Answer { report: report.await.map_err(Error::internal)?, incomplete, as_of })
+    }
+
+    async fn flush(&self) -> Result<(), Error> {
+        let late = |lag: String| {
+            Error::new(Code::Unavailable, format!("the telemetry store lags behind: {lag}")).retry_after(5)
+        };
+        match tokio::time::timeout(FLUSH_DEADLINE, self.shipping.flush_recorded()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(lagging)) => {
+                tracing::error!(%lagging, "a report cannot be answered");
+                Err(late(format!("events have waited for {} ms", lagging.lag_millis)))
+            }
+            Err(_) => Err(late(format!("events have waited for {} ms", self.shipping.lag_millis()))),
+        }
+    }
+}
+
+/// The name that a stored value is shown under.
+fn label(catalog: &OwnerCatalog, dimension: Dimension, value: &Value) -> Arc<str> {
+    let names = match dimension {
+        Dimension::Channel => &catalog.channels,
+        Dimension::Platform => &catalog.platforms,
+        Dimension::Arch => &catalog.archs,
+        Dimension::Version | Dimension::Status => return value.as_str().into(),
+    };
+    let name = value.as_str().parse().ok().and_then(|id| names.name_of(id));
+    name.cloned().unwrap_or_else(|| value.as_str().into())
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { running: Semaphore::new(RUNNING), waiting: Semaphore::new(RUNNING + WAITING) }
+    }
+}
+
+impl Places {
+    async fn take(&self) -> Result<(tokio::sync::SemaphorePermit<'_>, tokio::sync::SemaphorePermit<'_>), Error> {
+        let busy = || Error::new(Code::TooMany, "too many reports are asked for at once").retry_after(5);
+        let waiting = self.waiting.try_acquire().map_err(|_| busy())?;
+        match tokio::time::timeout(PATIENCE, self.running.acquire()).await {
+            Ok(running) => Ok((waiting, running.map_err(Error::internal)?)),
+            Err(_) => Err(busy()),
+        }
+    }
+}
