@@ -1,5 +1,6 @@
 //! The wire types that Headcount's server and clients share.
 
+pub mod account;
 pub mod catalog;
 pub mod check;
 pub mod error;

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
-use crate::catalog::users::{Principal, Role, id};
+use crate::catalog::users::{Credentials, Principal, Role, id};
 use crate::catalog::{Catalog, fresh_id};
 use crate::error::Error;
 
@@ -35,25 +35,26 @@ impl Token {
 }
 
 impl Catalog {
-    /// Opens a session of that user, which ends by itself after `lifetime`.
-    pub async fn open_session(&self, user: Id, lifetime: Duration) -> Result<Token, Error> {
+    /// Opens a session that ends by itself after `lifetime`; none if the user is gone or has another password by now.
+    pub async fn open_session(&self, known: &Credentials, lifetime: Duration) -> Result<Option<Token>, Error> {
         let token = Token::fresh("hcs_");
         let now = self.clock.now().0;
         let mut transaction = self.pool.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
-        sqlx::query(
+        let opened = sqlx::query(
             "INSERT INTO sessions (token_hash, id, user_id, created_at, expires_at, last_used_at) \
-             VALUES ($1, $2, $3, $4, $5, $4)",
+             SELECT $1, $2, id, $3, $4, $3 FROM users WHERE id = $5 AND password = $6",
         )
         .bind(token.hash())
         .bind(fresh_id().to_string())
-        .bind(user.to_string())
         .bind(now)
         .bind(now.saturating_add(millis(lifetime)))
+        .bind(known.user.to_string())
+        .bind(known.password.as_str())
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(token)
+        Ok((opened.rows_affected() > 0).then_some(token))
     }
 
     /// Who holds that session token, if it is one and has not expired.

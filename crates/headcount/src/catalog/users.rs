@@ -86,7 +86,7 @@ pub struct User {
 pub struct Credentials {
     /// The id of the user.
     pub user: Id,
-    /// The hash that the password must have.
+    /// The hash of the password.
     pub password: PasswordHash,
 }
 

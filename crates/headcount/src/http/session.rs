@@ -1,11 +1,10 @@
 //! Logging in, and who one is.
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{get, post};
+use aide::axum::routing::{get_with, post_with};
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use headcount_api::account::{Caller, LoggedIn, Login};
 
 use crate::app::App;
 use crate::catalog::sessions::Token;
@@ -16,33 +15,18 @@ use crate::http::users::user_name;
 use crate::password::Password;
 
 pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/login", post(login)).api_route("/whoami", get(whoami))
-}
-
-/// Name and password of a user.
-#[derive(Deserialize, JsonSchema)]
-struct Login {
-    /// The name, in any case.
-    username: String,
-    /// The password.
-    password: String,
+    ApiRouter::new()
+        .api_route("/login", post_with(login, |operation| operation.tag("accounts").summary("Log in")))
+        .api_route("/whoami", get_with(whoami, |operation| operation.tag("accounts").summary("Say who the caller is")))
 }
 
 impl RequestBody for Login {
     const REFUSAL: &'static str = "invalid request body";
 }
 
-/// The token of a fresh session.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct LoggedIn {
-    /// To be sent as `Authorization: Bearer <token>`. It says nothing else and ends by itself.
-    token: String,
-}
-
-impl LoggedIn {
-    pub(super) fn with(token: &Token) -> Json<Self> {
-        Json(Self { token: token.reveal().to_owned() })
-    }
+/// The reply that hands a token over.
+pub(super) fn logged_in(token: &Token) -> Json<LoggedIn> {
+    Json(LoggedIn { token: token.reveal().to_owned() })
 }
 
 async fn login(State(app): State<App>, Body(body): Body<Login>) -> Result<Json<LoggedIn>, Error> {
@@ -53,23 +37,11 @@ async fn login(State(app): State<App>, Body(body): Body<Login>) -> Result<Json<L
         Ok(name) => app.catalog.credentials(&name).await?,
         Err(_) => None,
     };
-    let (user, hash) = known.map(|known| (known.user, known.password)).unzip();
-    let matches = app.passwords.verify(password, hash).await?;
-    let user = user.filter(|_| matches).ok_or_else(refused)?;
-    let token = app.catalog.open_session(user, app.config.session).await?;
-    tracing::info!(user.id = %user, "a user logged in");
-    Ok(LoggedIn::with(&token))
-}
-
-/// Who the caller is.
-#[derive(Serialize, JsonSchema)]
-struct Caller {
-    /// The id of the user.
-    id: String,
-    /// The name of the user.
-    username: String,
-    /// Whether the user owns resources and telemetry.
-    is_admin: bool,
+    let matches = app.passwords.verify(password, known.as_ref().map(|known| known.password.clone())).await?;
+    let known = known.filter(|_| matches).ok_or_else(refused)?;
+    let token = app.catalog.open_session(&known, app.config.session).await?.ok_or_else(refused)?;
+    tracing::info!(user.id = %known.user, "a user logged in");
+    Ok(logged_in(&token))
 }
 
 async fn whoami(principal: Principal) -> Json<Caller> {

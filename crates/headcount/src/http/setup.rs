@@ -2,34 +2,34 @@
 
 use aide::OperationInput;
 use aide::axum::ApiRouter;
-use aide::axum::routing::post;
+use aide::axum::routing::post_with;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use schemars::JsonSchema;
+use headcount_api::account::{FirstAdministrator, LoggedIn, NewAdministrator, SignedUp};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::catalog::users::Setup;
+use crate::catalog::users::{Credentials, Setup};
 use crate::error::{Code, Error};
 use crate::http::extract::{Body, RequestBody};
-use crate::http::session::LoggedIn;
+use crate::http::session::logged_in;
 use crate::http::users::{new_password, user_name};
 
 pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/setup", post(set_up)).api_route("/signup", post(sign_up))
-}
-
-/// The first administrator.
-#[derive(Deserialize, JsonSchema)]
-struct FirstAdministrator {
-    /// The one-time token that the server printed at its start.
-    token: String,
-    /// The name, folded to lower case.
-    username: String,
-    /// The password, of 10 to 1024 bytes.
-    password: String,
+    ApiRouter::new()
+        .api_route(
+            "/setup",
+            post_with(set_up, |operation| {
+                operation.tag("accounts").summary("Create the first administrator, once, by the token of the start")
+            }),
+        )
+        .api_route(
+            "/signup",
+            post_with(sign_up, |operation| {
+                operation.tag("accounts").summary("Create an administrator by the signup key; 404 without one")
+            }),
+        )
 }
 
 impl RequestBody for FirstAdministrator {
@@ -47,7 +47,9 @@ async fn set_up(State(app): State<App>, Body(body): Body<FirstAdministrator>) ->
     match app.catalog.set_up(&body.token, &name, &hash).await? {
         Setup::Created(user) => {
             tracing::info!(user.id = %user, "the first administrator was created");
-            Ok(LoggedIn::with(&app.catalog.open_session(user, app.config.session).await?))
+            let known = Credentials { user, password: hash };
+            let token = app.catalog.open_session(&known, app.config.session).await?;
+            Ok(logged_in(&token.ok_or_else(refused)?))
         }
         Setup::WrongToken => Err(refused()),
         Setup::NameTaken => Err(Error::new(Code::Conflict, "user already exists")),
@@ -74,26 +76,8 @@ impl SignupKey {
     }
 }
 
-/// A further administrator.
-#[derive(Deserialize, JsonSchema)]
-struct NewAdministrator {
-    /// The name, folded to lower case.
-    username: String,
-    /// The password, of 10 to 1024 bytes.
-    password: String,
-    /// The signup key of this installation.
-    api_key: String,
-}
-
 impl RequestBody for NewAdministrator {
     const REFUSAL: &'static str = "invalid request body";
-}
-
-/// What was done, in words.
-#[derive(Serialize, JsonSchema)]
-struct SignedUp {
-    /// A sentence.
-    result: &'static str,
 }
 
 async fn sign_up(
@@ -109,5 +93,5 @@ async fn sign_up(
     let created = app.catalog.create_administrator(&name, &hash).await?;
     let user = created.ok_or_else(|| Error::new(Code::Unauthenticated, "user already exists"))?;
     tracing::info!(user.id = %user, "an administrator signed up");
-    Ok(Json(SignedUp { result: "Successfully created admin user." }))
+    Ok(Json(SignedUp { result: "Successfully created admin user.".to_owned() }))
 }

@@ -1,13 +1,12 @@
 //! The accounts of users.
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::post;
+use aide::axum::routing::post_with;
 use axum::Json;
 use axum::extract::State;
+use headcount_api::account::{AccountUpdated, AdministratorUpdate};
 use headcount_engine::id::Id;
 use headcount_engine::name::UserName;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::catalog::users::Principal;
@@ -16,7 +15,12 @@ use crate::http::extract::{Body, RequestBody};
 use crate::password::Password;
 
 pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/admin/update", post(update_administrator))
+    ApiRouter::new().api_route(
+        "/admin/update",
+        post_with(update_administrator, |operation| {
+            operation.tag("accounts").summary("Change the password of the own account")
+        }),
+    )
 }
 
 /// The name of a user, folded to lower case.
@@ -32,31 +36,13 @@ pub(super) fn new_password(text: String) -> Result<Password, Error> {
         .map_err(|_| Error::invalid("password", "invalid password").accepted(Password::ACCEPTED))
 }
 
-/// What an administrator changes of the own account.
-#[derive(Deserialize, JsonSchema)]
-struct AdministratorUpdate {
-    /// The own id.
-    id: String,
-    /// The own name: it cannot be changed.
-    username: String,
-    /// A new password of 10 to 1024 bytes, which ends every other session of the account; empty, it stays.
-    password: Option<String>,
-}
-
 impl RequestBody for AdministratorUpdate {}
-
-/// What was done, in words.
-#[derive(Serialize, JsonSchema)]
-struct Done {
-    /// A sentence.
-    message: &'static str,
-}
 
 async fn update_administrator(
     State(app): State<App>,
     principal: Principal,
     Body(body): Body<AdministratorUpdate>,
-) -> Result<Json<Done>, Error> {
+) -> Result<Json<AccountUpdated>, Error> {
     let caller = principal.administrator()?;
     required("id", &body.id)?;
     required("username", &body.username)?;
@@ -74,7 +60,7 @@ async fn update_administrator(
         let hash = app.passwords.hash(new_password(password)?).await?;
         app.catalog.set_password(caller.user, &hash, Some(caller.session)).await?;
     }
-    Ok(Json(Done { message: "Admin updated successfully" }))
+    Ok(Json(AccountUpdated { message: "Admin updated successfully".to_owned() }))
 }
 
 fn required(field: &'static str, text: &str) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use headcount::app::App;
+use headcount::catalog::users::Credentials;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs};
 use headcount::password::Password;
@@ -84,7 +85,8 @@ impl TestApp {
         let password = self.app.passwords.hash(password).await.unwrap();
         let catalog = &self.app.catalog;
         let user = catalog.create_administrator(&name.parse().unwrap(), &password).await.unwrap().unwrap();
-        catalog.open_session(user, self.app.config.session).await.unwrap().reveal().to_owned()
+        let known = Credentials { user, password };
+        catalog.open_session(&known, self.app.config.session).await.unwrap().unwrap().reveal().to_owned()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -1,5 +1,6 @@
 //! `headcount serve` and `headcount config`.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use headcount::config::SETTINGS;
@@ -165,4 +166,39 @@ fn the_dotenv_of_the_working_directory_applies() {
     }
     assert!(!shown.stdout.contains(key));
     assert_eq!(shown.stdout.lines().count(), SETTINGS.len() + 1);
+}
+
+const LOGIN: &str = "POST /login HTTP/1.1\r\nHost: headcount\r\nContent-Length: 49\r\n\r\n\
+                     {\"username\":\"alice\",\"password\":\"a long password\"}";
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_under_way_and_waits_for_nobody_for_ever() {
+    let folder = fresh_directory();
+    assert_eq!(run(&folder, &[], &["user", "create-admin", "alice"], b"a long password").code, Some(0));
+
+    // A client that is idle, and one in the middle of its request.
+    let mut server = Server::start(&folder, &[], &[]);
+    let idle = reqwest::Client::new();
+    assert_eq!(idle.get(server.url("/health")).send().await.unwrap().text().await.unwrap(), r#"{"status":"healthy"}"#);
+    let mut slow = std::net::TcpStream::connect(server.address()).unwrap();
+    let (first, rest) = LOGIN.split_at(90);
+    slow.write_all(first.as_bytes()).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    slow.write_all(rest.as_bytes()).unwrap();
+    let mut reply = String::new();
+    slow.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.contains(r#"{"token":"hcs_"#), "{reply}");
+    let (status, took, _) = server.wait();
+    assert!(status.code() == Some(0) && took < Duration::from_secs(5), "{status} {took:?}");
+
+    // A client that never sends the rest of its request.
+    let mut server = Server::start(&folder, &[], &[]);
+    let mut stuck = std::net::TcpStream::connect(server.address()).unwrap();
+    stuck.write_all(b"POST /login HTTP/1.1\r\nHost: headcount\r\nContent-Length: 100\r\n\r\n{").unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.signal("TERM");
+    let (status, took, _) = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
+    assert!(status.code() == Some(0) && took < Duration::from_secs(10), "{status} {took:?}");
 }

@@ -169,3 +169,23 @@ async fn the_token_of_a_deleted_user_is_worth_nothing_at_once() {
     assert_eq!(whole(&reply), unauthenticated("invalid username or password"));
     assert_eq!(whoami(&app, &alice).await.status, 200);
 }
+
+#[tokio::test]
+async fn credentials_that_changed_meanwhile_open_no_session() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.administrator("alice").await, app.administrator("bob").await);
+    let catalog = &app.app.catalog;
+    let known = async |name: &str| catalog.credentials(&name.parse().unwrap()).await.unwrap().unwrap();
+    let open = async |known| catalog.open_session(&known, Duration::from_hours(1)).await.unwrap().is_some();
+    let (before, of_bob) = (known("alice").await, known("bob").await);
+
+    let id = whoami(&app, &alice).await.json()["id"].clone();
+    let body = json!({"id": id, "username": "alice", "password": "a new password"});
+    assert_eq!(app.request("POST", "/admin/update").bearer(&alice).json(&body).send().await.status, 200);
+    assert!(catalog.delete_user(&"bob".parse().unwrap()).await.unwrap());
+
+    assert!(!open(before).await);
+    assert!(!open(of_bob).await);
+    assert!(open(known("alice").await).await);
+    assert_eq!(whoami(&app, &bob).await.status, 401);
+}

@@ -1,0 +1,88 @@
+//! Accounts and sessions. What holds a password is never printed for debugging.
+
+use serde::{Deserialize, Serialize};
+
+/// The first administrator, to be created by the token that the server printed at its start.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FirstAdministrator {
+    /// The one-time token.
+    pub token: String,
+    /// The name: letters, digits, `.`, `_`, `@`, `+` and `-`, 2 to 64, the first a letter or a digit. It is folded to
+    /// lower case.
+    pub username: String,
+    /// The password, of 10 to 1024 bytes.
+    pub password: String,
+}
+
+/// A further administrator, to be created by the signup key.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NewAdministrator {
+    /// The name: letters, digits, `.`, `_`, `@`, `+` and `-`, 2 to 64, the first a letter or a digit. It is folded to
+    /// lower case.
+    pub username: String,
+    /// The password, of 10 to 1024 bytes.
+    pub password: String,
+    /// The signup key of the installation.
+    pub api_key: String,
+}
+
+/// An administrator was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SignedUp {
+    /// A sentence that says so.
+    pub result: String,
+}
+
+/// Name and password of a user.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Login {
+    /// The name, in any case.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+/// A fresh session.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LoggedIn {
+    /// To be sent as `Authorization: Bearer <token>`. Nothing can be read from it.
+    pub token: String,
+}
+
+/// Who the caller is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Caller {
+    /// The id of the user: 24 hex characters.
+    pub id: String,
+    /// The name of the user.
+    pub username: String,
+    /// Whether the user owns resources and telemetry.
+    pub is_admin: bool,
+}
+
+/// What an administrator changes of the own account.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AdministratorUpdate {
+    /// The own id.
+    pub id: String,
+    /// The own name, which cannot be changed.
+    pub username: String,
+    /// A new password of 10 to 1024 bytes, which ends every other session of the account. Absent or empty, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// An account was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AccountUpdated {
+    /// A sentence that says so.
+    pub message: String,
+}
