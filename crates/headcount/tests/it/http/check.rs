@@ -143,7 +143,7 @@ async fn a_link_that_was_forced_into_the_database_is_not_offered() {
     }
 }
 
-/// One check of the recorded suite: `app version channel platform arch`, `-` for a space in names.
+/// One check of the recorded suite: `app version channel platform arch`, `~` for a space in names.
 async fn suite(app: &TestApp, line: &str, device: &str) -> Reply {
     let fields: Vec<String> = line.split(' ').map(|field| field.replace('~', "%20")).collect();
     let [name, version, channel, platform, arch] = &fields[..] else { panic!("{line}") };
@@ -374,13 +374,13 @@ async fn the_description_lists_every_parameter() {
         parameters("/checkVersion"),
         [
             "app_name in query: ^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$, required",
-            &format!("version in query: {version}, required"),
-            &format!("channel in query: {part}"),
-            &format!("platform in query: {part}"),
             &format!("arch in query: {part}"),
+            &format!("channel in query: {part}"),
             "owner in query: any text",
-            "updater in query: any text",
+            &format!("platform in query: {part}"),
             "publish in query: any text",
+            "updater in query: any text",
+            &format!("version in query: {version}, required"),
             device,
         ]
     );
@@ -388,12 +388,12 @@ async fn the_description_lists_every_parameter() {
         parameters("/telemetry/beacon"),
         [
             "app_name in query: ^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$, required",
-            &format!("version in query: {version}"),
-            &format!("channel in query: {part}, required"),
-            &format!("platform in query: {part}, required"),
             &format!("arch in query: {part}, required"),
-            "owner in query: any text",
+            &format!("channel in query: {part}, required"),
             "is_latest in query: any text",
+            "owner in query: any text",
+            &format!("platform in query: {part}, required"),
+            &format!("version in query: {version}"),
             device,
         ]
     );

@@ -2,6 +2,8 @@
 
 mod apps;
 mod check;
+mod check_events;
+mod check_input;
 mod layers;
 mod renames;
 mod resources;
