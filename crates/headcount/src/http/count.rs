@@ -119,7 +119,14 @@ pub(super) async fn record(app: &App, event: Result<Event, SkipReason>) -> Recor
     match event {
         _ if !app.config.telemetry => Recorded::Skipped(SkipReason::Disabled),
         Err(reason) => Recorded::Skipped(reason),
-        Ok(event) => app.recorder.record(event).await,
+        Ok(event) => {
+            let (owner, of_app) = (event.owner, event.app);
+            let recorded = app.recorder.record(event).await;
+            if let Recorded::Skipped(reason) = recorded {
+                app.recorder.tally(owner, of_app, SKIPPED, reason.name());
+            }
+            recorded
+        }
     }
 }
 

@@ -5,5 +5,6 @@
 mod app;
 mod cli;
 mod http;
+mod journal;
 mod process;
 mod tidy;

@@ -272,41 +272,21 @@ async fn recorded_test_same_extension_on_other_platforms() {
         ],
     )
     .await;
-    for (device, line, expected) in [
-        (
-            "device-001",
-            "testapp 0.0.1.138 nightly universalPlatform secondArch",
-            json!({"update_available": true, "critical": false,
-                   "update_url_dmg": "https://s3.example.org/0.0.2.138/universalPlatform/secondArch.dmg"}),
-        ),
-        (
-            "device-002",
-            "testapp 0.0.1.138 nightly universalPlatform universalArch",
-            json!({"update_available": true, "critical": false,
-                   "update_url_dmg": "https://s3.example.org/0.0.2.138/universalPlatform/universalArch.dmg"}),
-        ),
-        (
-            "device-003",
-            "testapp 0.0.3.138 nightly secondPlatform secondArch",
-            json!({"update_available": false, "critical": false, "possible_rollback": true,
-                   "update_url_dmg": "https://s3.example.org/0.0.1.138/secondPlatform/secondArch.dmg"}),
-        ),
-        (
-            "device-004",
-            "testapp 0.0.3.138 stable universalPlatform universalArch",
-            json!({"update_available": true, "critical": true,
-                   "update_url_dmg": "https://s3.example.org/0.0.4.138/universalPlatform/universalArch.dmg"}),
-        ),
-        (
-            "device-005",
-            "testapp 0.0.3.138 stable secondPlatform universalArch",
-            json!({"update_available": true, "critical": true,
-                   "update_url_dmg": "https://s3.example.org/0.0.4.138/secondPlatform/universalArch.dmg"}),
-        ),
+    let update = |critical: bool| json!({"update_available": true, "critical": critical});
+    let rollback = json!({"update_available": false, "critical": false, "possible_rollback": true});
+    for (device, asked, fields, offered) in [
+        ("device-001", "0.0.1.138 nightly universalPlatform secondArch", update(false), "0.0.2.138"),
+        ("device-002", "0.0.1.138 nightly universalPlatform universalArch", update(false), "0.0.2.138"),
+        ("device-003", "0.0.3.138 nightly secondPlatform secondArch", rollback, "0.0.1.138"),
+        ("device-004", "0.0.3.138 stable universalPlatform universalArch", update(true), "0.0.4.138"),
+        ("device-005", "0.0.3.138 stable secondPlatform universalArch", update(true), "0.0.4.138"),
     ] {
+        let target: Vec<&str> = asked.split(' ').skip(2).collect();
+        let mut expected = fields;
+        expected["update_url_dmg"] = json!(format!("https://s3.example.org/{offered}/{}.dmg", target.join("/")));
         for _ in 0..2 {
-            let reply = suite(&app, line, device).await;
-            assert_eq!((reply.status, reply.json()), (200, expected.clone()), "{line}");
+            let reply = suite(&app, &format!("testapp {asked}"), device).await;
+            assert_eq!((reply.status, reply.json()), (200, expected.clone()), "{asked}");
             assert_eq!(reply.header("headcount"), Some("recorded"));
         }
     }

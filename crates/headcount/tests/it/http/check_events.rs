@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use headcount::clock::Clock;
-use headcount::record::Tally;
 use headcount_engine::check::rollout_bucket;
 use headcount_engine::day::Millis;
 use headcount_engine::device::DeviceId;
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::shop::{SEED, ask, on_stable, open, release};
 use crate::app::{Caller, Reply, TestApp};
+use crate::journal::{events, tallies};
 
 const NOON: Millis = Millis(1_772_452_800_123);
 const DEVICE: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
@@ -23,10 +23,10 @@ async fn send(app: &TestApp, path: &str, device: &str) -> Reply {
     app.request("GET", path).header("X-Device-ID", device).send().await
 }
 
-/// The event that a check or beacon of `myapp` on `stable`, `darwin`, `amd64` must leave.
-fn event(app: &TestApp, owner: &str, at: Millis, device: &str, version: Option<&str>, status: Option<&str>) -> Event {
+/// The event that a check or beacon of acme's `myapp` on `stable`, `darwin`, `amd64` must leave at noon.
+fn event(app: &TestApp, device: &str, version: Option<&str>, status: Option<&str>) -> Event {
     let catalog = app.app.catalog.snapshot();
-    let owner: &OwnerCatalog = catalog.owner_named(Some(owner)).unwrap();
+    let owner: &OwnerCatalog = catalog.owner_named(Some("acme")).unwrap();
     let mut values = Values::default();
     let id = |index: &headcount_engine::snapshot::NameIndex, name: &str| {
         Named::new(&index.resolve(name).unwrap().to_string())
@@ -40,7 +40,7 @@ fn event(app: &TestApp, owner: &str, at: Millis, device: &str, version: Option<&
     Event {
         owner: owner.id,
         app: headcount_engine::id::AppId(owner.apps.resolve("myapp").unwrap()),
-        at,
+        at: NOON,
         device: device.pseudonym(&app.app.catalog.installation().secret, owner.id),
         values,
     }
@@ -57,15 +57,17 @@ async fn a_check_leaves_one_event() {
     app.clock.advance(Duration::from_hours(24));
     assert_eq!(ask(&app, "1.0.0").await.header("headcount"), Some("recorded"));
     assert_eq!(
-        app.app.recorder.events(),
+        events(app.directory()),
         [
-            event(&app, "acme", NOON, DEVICE, Some("1.0.0"), Some("outdated")),
-            event(&app, "acme", NOON, DEVICE, Some("1.1.0"), Some("latest")),
-            event(&app, "acme", NOON, DEVICE, Some("2.0.1"), Some("latest")),
-            event(&app, "acme", later, DEVICE, Some("1.0.0"), Some("outdated")),
+            event(&app, DEVICE, Some("1.0.0"), Some("outdated")),
+            event(&app, DEVICE, Some("1.1.0"), Some("latest")),
+            event(&app, DEVICE, Some("2.0.1"), Some("latest")),
+            Event { at: later, ..event(&app, DEVICE, Some("1.0.0"), Some("outdated")) },
         ]
     );
-    assert_eq!(app.app.recorder.tallies(), []);
+    let directory = app.directory().to_owned();
+    app.stop().await;
+    assert_eq!(tallies(&directory), [].into());
 }
 
 #[tokio::test]
@@ -85,12 +87,9 @@ async fn a_device_that_a_rollout_excludes_is_held() {
         );
     }
     let statuses = ["outdated", "held", "outdated"];
-    let expected: Vec<Event> = devices
-        .iter()
-        .zip(statuses)
-        .map(|(device, status)| event(&app, "acme", NOON, device, Some("1.1.0"), Some(status)))
-        .collect();
-    assert_eq!(app.app.recorder.events(), expected);
+    let expected: Vec<Event> =
+        devices.iter().zip(statuses).map(|(device, status)| event(&app, device, Some("1.1.0"), Some(status))).collect();
+    assert_eq!(events(app.directory()), expected);
 }
 
 #[tokio::test]
@@ -115,17 +114,16 @@ async fn a_beacon_leaves_one_event() {
             "{query}"
         );
     }
-    let expected: Vec<Event> =
-        cases.iter().map(|&(_, version, status)| event(&app, "acme", NOON, DEVICE, version, status)).collect();
-    assert_eq!(app.app.recorder.events(), expected);
+    let expected: Vec<Event> = cases.iter().map(|&(_, version, status)| event(&app, DEVICE, version, status)).collect();
+    assert_eq!(events(app.directory()), expected);
 
     for (spelling, status) in [("1", "latest"), ("t", "latest"), ("TRUE", "latest"), ("True", "latest")]
         .into_iter()
         .chain([("f", "outdated"), ("F", "outdated"), ("FALSE", "outdated"), ("false", "outdated")])
     {
         send(&app, &format!("/telemetry/beacon?{PLACE}&is_latest={spelling}"), DEVICE).await;
-        let last = app.app.recorder.events().pop().unwrap();
-        assert_eq!(last, event(&app, "acme", NOON, DEVICE, None, Some(status)), "{spelling}");
+        let last = events(app.directory()).pop().unwrap();
+        assert_eq!(last, event(&app, DEVICE, None, Some(status)), "{spelling}");
     }
 }
 
@@ -156,11 +154,11 @@ async fn a_beacon_counts_only_what_is_published() {
     assert_eq!(app.get(&beacon(refused[0])).await.header("headcount"), Some("skipped; reason=refused"));
     assert_eq!(app.get(&beacon(PLACE)).await.header("headcount"), Some("skipped; reason=no-device"));
     assert_eq!(send(&app, &beacon(PLACE), "short").await.header("headcount"), Some("skipped; reason=bad-device"));
-    assert_eq!(app.app.recorder.events(), []);
+    assert_eq!(events(app.directory()), []);
     // Other names for the platform and the architecture are theirs.
     let reply = send(&app, &beacon("app_name=myapp&channel=stable&platform=MacOS&arch=x86_64"), DEVICE).await;
     assert_eq!(reply.header("headcount"), Some("recorded"));
-    assert_eq!(app.app.recorder.events().len(), 1);
+    assert_eq!(events(app.directory()).len(), 1);
 }
 
 #[tokio::test]
@@ -188,8 +186,10 @@ async fn without_telemetry_checks_are_answered_and_nothing_is_kept() {
         assert_eq!(reply.header("headcount"), Some("skipped; reason=disabled"));
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     }
-    assert_eq!(off.app.recorder.events(), []);
-    assert_eq!(off.app.recorder.tallies(), []);
+    assert_eq!(events(off.directory()), []);
+    let directory = off.directory().to_owned();
+    off.stop().await;
+    assert_eq!(tallies(&directory), [].into());
 }
 
 #[tokio::test]
@@ -214,27 +214,21 @@ async fn skips_and_unserved_demand_are_tallied() {
     }
     assert_eq!(app.get(&format!("/checkVersion?{PLACE}&version=1.0.0")).await.status, 200);
     assert_eq!(send(&app, &format!("/checkVersion?{PLACE}&version=1.0.0"), "short").await.status, 200);
-    let template = event(&app, "acme", NOON, DEVICE, None, None);
-    let tally = |kind, value: &str| Tally { owner: template.owner, app: template.app, kind, value: value.into() };
-    let refused = || tally("skipped", "refused");
-    assert_eq!(
-        app.app.recorder.tallies(),
-        [
-            tally("unserved-channel", "beta"),
-            refused(),
-            tally("unserved-platform", "haiku"),
-            refused(),
-            tally("unserved-arch", "riscv64"),
-            refused(),
-            tally("unserved-release", "stable/linux/amd64"),
-            refused(),
-            tally("unserved-release", "stable/-/-"),
-            refused(),
-            tally("skipped", "no-device"),
-            tally("skipped", "bad-device"),
-        ]
-    );
-    assert_eq!(app.app.recorder.events(), []);
+    let directory = app.directory().to_owned();
+    app.stop().await;
+    let expected = [
+        ("skipped", "bad-device", 1),
+        ("skipped", "no-device", 1),
+        ("skipped", "refused", 5),
+        ("unserved-arch", "riscv64", 1),
+        ("unserved-channel", "beta", 1),
+        ("unserved-platform", "haiku", 1),
+        ("unserved-release", "stable/-/-", 1),
+        ("unserved-release", "stable/linux/amd64", 1),
+    ];
+    let expected = expected.map(|(kind, value, count)| ((kind.to_owned(), value.to_owned()), count));
+    assert_eq!(tallies(&directory), expected.into());
+    assert_eq!(events(&directory), []);
 }
 
 #[tokio::test]
@@ -256,7 +250,7 @@ async fn made_up_versions_beyond_the_limit_count_as_other() {
         ask(&app, version).await;
     }
     assert_eq!(
-        versions(app.app.recorder.events()),
+        versions(events(app.directory())),
         ["5.1", "5.2", "(other)", "(other)", "5.1", "1.0.0", "7.0", "(other)", "5.4", "5.3", "(other)"]
     );
 }
@@ -287,7 +281,7 @@ async fn a_second_tenant_changes_no_reply_of_the_first() {
     let before = ask_all().await;
     let statuses: Vec<u16> = before.iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, [200, 200, 200, 200, 400].repeat(3));
-    let first = app.app.recorder.events();
+    let first = events(app.directory());
     assert_eq!(first.len(), 12);
 
     // Another administrator with the same names for everything, and more.
@@ -305,7 +299,7 @@ async fn a_second_tenant_changes_no_reply_of_the_first() {
     // The old name stays theirs until they give it away.
     assert_eq!(send(&app, &format!("/checkVersion?{PLACE}&version=1.0.0&owner=other"), DEVICE).await.text, theirs.text);
 
-    let events = app.app.recorder.events();
+    let events = events(app.directory());
     assert_eq!(events[..12], first[..]);
     assert_eq!(events[13..25], first[..]);
     // One device of two owners has two pseudonyms.

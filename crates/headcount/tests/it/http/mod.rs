@@ -9,6 +9,6 @@ mod renames;
 mod resources;
 mod session;
 mod setup;
-mod telemetry;
 mod shop;
+mod telemetry;
 mod users;
