@@ -23,7 +23,7 @@ pub struct TelemetryReport {
     /// Devices by channel, the most first.
     pub channels: Option<Vec<ChannelCount>>,
     /// The numbers of each day; empty where no app has a counted check in the range.
-    pub daily_stats: Vec<DailyStats>,
+    pub daily_stats: Vec<DayCount>,
     /// The days of the range that are known to lack something, or are older than the retention; absent where there is
     /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,7 +101,7 @@ pub struct ChannelCount {
 /// The numbers of one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DailyStats {
+pub struct DayCount {
     /// The UTC date.
     pub date: String,
     /// Counted checks.

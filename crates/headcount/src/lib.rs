@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod installation;
 pub mod password;
 pub mod record;
 pub mod report;

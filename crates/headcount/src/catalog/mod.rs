@@ -24,6 +24,7 @@ use sqlx::{Any, AnyPool, Row as _, Transaction};
 
 use crate::clock::Clock;
 use crate::error::{Code, Error};
+use crate::installation::Installation;
 
 static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
 
@@ -44,21 +45,6 @@ pub struct Catalog {
     // The revision that the snapshot shows. The lock is held while a newer one is loaded, so that none goes back.
     revision: tokio::sync::Mutex<i64>,
     installation: Installation,
-}
-
-/// Who this installation is.
-#[derive(Clone)]
-pub struct Installation {
-    /// Its id.
-    pub id: Id,
-    /// The key of all pseudonyms. Without it no device is recognised again.
-    pub secret: [u8; 32],
-}
-
-impl std::fmt::Debug for Installation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Installation({})", self.id)
-    }
 }
 
 /// The catalog cannot be opened.

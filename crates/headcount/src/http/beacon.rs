@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::count::{self, Device, Sighting};
 use crate::http::query::Query;
-use crate::record::SkipReason;
+use headcount_engine::recorded::SkipReason;
 
 pub(super) fn routes() -> ApiRouter<App> {
     ApiRouter::new().api_route("/telemetry/beacon", get_with(beacon, describe))

@@ -26,7 +26,7 @@ use crate::error::{Code, Error};
 use crate::http::count::{self, Device, Sighting};
 use crate::http::query::Query;
 use crate::http::reply::json;
-use crate::record::SkipReason;
+use headcount_engine::recorded::SkipReason;
 
 pub(super) fn routes() -> ApiRouter<App> {
     ApiRouter::new().api_route("/checkVersion", get_with(check_version, describe))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use headcount_api::report::{
-    ArchCount, ChannelCount, DailyStats, PlatformCount, Summary, TelemetryReport, VersionCount, Versions,
+    ArchCount, ChannelCount, DayCount, PlatformCount, Summary, TelemetryReport, VersionCount, Versions,
 };
 use headcount_engine::day::Day;
 use headcount_engine::dimension::Dimension;
@@ -58,8 +58,8 @@ fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-fn daily(day: Day, totals: &Totals) -> DailyStats {
-    DailyStats {
+fn daily(day: Day, totals: &Totals) -> DayCount {
+    DayCount {
         date: day.to_string(),
         total_requests: totals.requests,
         unique_clients: totals.devices,

@@ -16,7 +16,7 @@ use headcount_engine::version::Version;
 use schemars::JsonSchema;
 
 use crate::app::App;
-use crate::record::{Recorded, SkipReason};
+use headcount_engine::recorded::{Recorded, SkipReason};
 
 const DEVICE: HeaderName = HeaderName::from_static("x-device-id");
 const OUTCOME: HeaderName = HeaderName::from_static("headcount");

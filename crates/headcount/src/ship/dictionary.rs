@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use headcount_engine::day::Millis;
 use headcount_engine::device::Pseudonym;
 
 use crate::store::{Block, DictionaryState, DictionaryTail};
@@ -31,7 +30,6 @@ type Ordinals = HashMap<[u8; 16], u32, BuildHasherDefault<FirstBytes>>;
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
     state: DictionaryState,
-    since: Millis,
     ordinals: Ordinals,
     // Ordinals handed out: also those of devices that were erased.
     next: u32,
@@ -40,11 +38,6 @@ pub(super) struct Dictionary {
 impl Dictionary {
     pub(super) fn state(&self) -> DictionaryState {
         self.state
-    }
-
-    /// When this epoch began.
-    pub(super) fn since(&self) -> Millis {
-        self.since
     }
 
     pub(super) fn ordinal(&self, device: Pseudonym) -> Option<u32> {
@@ -75,17 +68,5 @@ impl Dictionary {
             self.extend(block);
         }
         self.state = tail.state;
-        self.since = tail.since;
-    }
-
-    /// All pseudonyms, by ordinal.
-    pub(super) fn pseudonyms(&self) -> Vec<Option<Pseudonym>> {
-        let mut by_ordinal = vec![None; self.next as usize];
-        for (&pseudonym, &ordinal) in &self.ordinals {
-            if let Some(slot) = by_ordinal.get_mut(ordinal as usize) {
-                *slot = Some(Pseudonym(pseudonym));
-            }
-        }
-        by_ordinal
     }
 }

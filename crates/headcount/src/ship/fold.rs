@@ -10,8 +10,8 @@ use headcount_engine::row::Row;
 use headcount_engine::segment::Fold;
 
 use super::dictionary::Dictionary;
-use crate::spool::Mark;
 use crate::store::{Block, MOST_NEW_PSEUDONYMS};
+use headcount_engine::mark::Mark;
 
 /// One row of a spool, decoded.
 #[derive(Debug)]

@@ -21,8 +21,9 @@ use self::dictionary::Dictionary;
 use self::fold::{DecodedRow, Folded, fold};
 use self::source::{Source, Standing};
 use crate::clock::Clock;
-use crate::spool::{self, Spool, SpoolId};
+use crate::spool::{self, Spool, SpoolError};
 use crate::store::{Applied, Block, Step, Store, StoreError};
+use headcount_engine::mark::SpoolId;
 
 /// How long two early flushes are apart at least.
 const EARLY: Duration = Duration::from_millis(50);
@@ -144,10 +145,8 @@ struct Shipper {
 enum ShipError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the spool failed: {0}")]
-    Spool(#[from] rusqlite::Error),
-    #[error("the spool failed: {0}")]
-    Files(#[from] std::io::Error),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     #[error("other instances shipped the same owner at the same time, {ATTEMPTS} times in a row")]
     Contended,
 }
@@ -376,12 +375,7 @@ impl Shipper {
 }
 
 /// Whether anything is left in the file.
-fn tidy(
-    source: &mut Source,
-    now: Millis,
-    before: Millis,
-    (most_bytes, first_day): (u64, Day),
-) -> rusqlite::Result<bool> {
+fn tidy(source: &mut Source, now: Millis, before: Millis, (most_bytes, first_day): (u64, Day)) -> spool::Result<bool> {
     if source.is_forked() {
         // An operator has to look at it; until then nothing of it goes.
         return Ok(true);

@@ -8,7 +8,8 @@ use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::row;
 
 use super::fold::DecodedRow;
-use crate::spool::{Mark, SpoolFile, SpoolId};
+use crate::spool::{Result, SpoolFile};
+use headcount_engine::mark::{Mark, SpoolId};
 
 /// How many bytes of rows are read at once.
 const READ_BYTES: usize = 4 << 20;
@@ -43,7 +44,7 @@ pub(super) enum Standing {
 
 impl Source {
     /// Opens the file at that path, if its rows may be shipped.
-    pub(super) fn open(path: &Path) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let Some(file) = SpoolFile::open(path)? else { return Ok(None) };
         if !file.is_sealed()? {
             return Ok(None);
@@ -80,7 +81,7 @@ impl Source {
 
     /// Compares the store's marks with what was acknowledged. Where the store has lost something, shipping starts
     /// again behind what it still has.
-    pub(super) fn follow(&mut self, stored: &HashMap<OwnerId, Mark>) -> rusqlite::Result<()> {
+    pub(super) fn follow(&mut self, stored: &HashMap<OwnerId, Mark>) -> Result<()> {
         let mut acknowledged = self.file.acknowledged()?;
         acknowledged.extend(self.marks.iter().map(|(&owner, &mark)| (owner, mark)));
         for (&owner, &mark) in &acknowledged {
@@ -99,7 +100,7 @@ impl Source {
     }
 
     /// Compares an owner's mark with the row that it names; once, until it changes.
-    pub(super) fn verify(&mut self, owner: OwnerId) -> rusqlite::Result<Standing> {
+    pub(super) fn verify(&mut self, owner: OwnerId) -> Result<Standing> {
         if self.forked.contains(&owner) {
             return Ok(Standing::Forked);
         }
@@ -127,7 +128,7 @@ impl Source {
     }
 
     /// The next rows to be shipped.
-    pub(super) fn next_rows(&self) -> rusqlite::Result<Vec<DecodedRow>> {
+    pub(super) fn next_rows(&self) -> Result<Vec<DecodedRow>> {
         let rows = self.file.rows_after(self.position, READ_BYTES)?;
         let decoded = rows.into_iter().map(|stored| {
             let row = row::decode(&stored.body).unwrap_or_else(|error| {
@@ -144,7 +145,7 @@ impl Source {
     }
 
     /// Notes in the file how far it was shipped.
-    pub(super) fn note(&mut self, now: Millis) -> rusqlite::Result<()> {
+    pub(super) fn note(&mut self, now: Millis) -> Result<()> {
         if let Some(position) = self.position
             && self.noted != self.position
         {
@@ -155,7 +156,7 @@ impl Source {
     }
 
     /// Drops rows that no store needs any more: shipped before `before`, or beyond `most_bytes` of shipped rows.
-    pub(super) fn trim(&mut self, before: Millis, most_bytes: u64, first_day: Day) -> rusqlite::Result<()> {
+    pub(super) fn trim(&mut self, before: Millis, most_bytes: u64, first_day: Day) -> Result<()> {
         self.file.forget_before(first_day)?;
         if let Some(through) = self.file.shipped_before(before)? {
             for _ in 0..TRIM_ROUNDS {
@@ -177,11 +178,11 @@ impl Source {
     }
 
     /// Whether the file can go: nothing in it is or could be needed.
-    pub(super) fn is_spent(&self) -> rusqlite::Result<bool> {
+    pub(super) fn is_spent(&self) -> Result<bool> {
         self.file.is_spent()
     }
 
-    pub(super) fn delete(self) -> std::io::Result<()> {
+    pub(super) fn delete(self) -> Result<()> {
         self.file.delete()
     }
 }

@@ -10,9 +10,10 @@ use headcount_engine::row::{self, Row, Tally};
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Mark, Shared, SpoolFile, SpoolId, StoredRow};
+use super::{Result, Shared, SpoolError, SpoolFile, StoredRow};
 use crate::clock::Clock;
-use crate::record::{Recorded, SkipReason};
+use headcount_engine::mark::{Mark, SpoolId};
+use headcount_engine::recorded::{Recorded, SkipReason};
 
 /// The most events of one commit.
 const GROUP: usize = 4096;
@@ -43,7 +44,7 @@ struct Open {
 }
 
 impl Committer {
-    pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock) -> rusqlite::Result<Self> {
+    pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock) -> Result<Self> {
         let open = open_new(&directory, &clock)?;
         shared.current.store(Some(Arc::new(open.file.id())));
         Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None })
@@ -94,7 +95,7 @@ impl Committer {
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Recorded
             }
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            Err(SpoolError::File(error)) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 tracing::error!(%error, "the disk is full: events are skipped until there is room");
                 Recorded::Skipped(SkipReason::Disk)
             }
@@ -142,7 +143,7 @@ impl Committer {
     }
 }
 
-fn open_new(directory: &std::path::Path, clock: &Clock) -> rusqlite::Result<Open> {
-    let file = SpoolFile::create(directory, SpoolId::fresh(), clock.now(), true)?;
+fn open_new(directory: &std::path::Path, clock: &Clock) -> Result<Open> {
+    let file = SpoolFile::create(directory, SpoolId(rand::random()), clock.now(), true)?;
     Ok(Open { file, next_row: 0 })
 }

@@ -8,7 +8,8 @@ use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::row;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
-use super::{Mark, SpoolId};
+use super::{Result, SpoolError};
+use headcount_engine::mark::{Mark, SpoolId};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS spool (format INTEGER NOT NULL, created_at INTEGER NOT NULL, sealed INTEGER NOT NULL);
@@ -54,7 +55,7 @@ impl SpoolFile {
 
     /// Opens the file of that id for writing; creates it if there is none. A file that is not `sealed` holds an import
     /// that has not ended; its rows are not shipped before it is sealed.
-    pub fn create(directory: &Path, id: SpoolId, now: Millis, sealed: bool) -> rusqlite::Result<Self> {
+    pub fn create(directory: &Path, id: SpoolId, now: Millis, sealed: bool) -> Result<Self> {
         let path = Self::path_of(directory, id);
         let connection = Connection::open(&path)?;
         // A group commit is one append to the log and one fsync of it.
@@ -72,7 +73,7 @@ impl SpoolFile {
     }
 
     /// Opens the file at that path for reading; `None` if its name is not that of a spool file.
-    pub fn open(path: &Path) -> rusqlite::Result<Option<Self>> {
+    pub fn open(path: &Path) -> Result<Option<Self>> {
         let named = path.extension().is_some_and(|extension| extension == "db");
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let Some(id) = stem.filter(|_| named).and_then(|stem| stem.parse().ok()) else { return Ok(None) };
@@ -84,13 +85,12 @@ impl SpoolFile {
         Ok(Some(file))
     }
 
-    fn check_format(&self) -> rusqlite::Result<()> {
+    fn check_format(&self) -> Result<()> {
         let found: i64 = self.connection.query_row("SELECT format FROM spool", [], |row| row.get(0))?;
         if found <= FORMAT {
             return Ok(());
         }
-        let message = format!("{} has format {found}; this build reads up to {FORMAT}", self.path.display());
-        Err(rusqlite::Error::ToSqlConversionFailure(message.into()))
+        Err(SpoolError::Newer { path: self.path.display().to_string(), found, known: FORMAT })
     }
 
     /// The id of the spool.
@@ -99,25 +99,26 @@ impl SpoolFile {
     }
 
     /// Whether all its rows may be shipped.
-    pub fn is_sealed(&self) -> rusqlite::Result<bool> {
-        self.connection.query_row("SELECT sealed FROM spool", [], |row| row.get(0))
+    pub fn is_sealed(&self) -> Result<bool> {
+        Ok(self.connection.query_row("SELECT sealed FROM spool", [], |row| row.get(0))?)
     }
 
     /// Says that the import has ended: its rows may be shipped.
-    pub fn seal(&self) -> rusqlite::Result<()> {
-        self.connection.execute("UPDATE spool SET sealed = 1", []).map(drop)
+    pub fn seal(&self) -> Result<()> {
+        self.connection.execute("UPDATE spool SET sealed = 1", [])?;
+        Ok(())
     }
 
     /// Appends one row; it is on disk when this returns.
-    pub fn append(&self, row: &StoredRow) -> rusqlite::Result<()> {
+    pub fn append(&self, row: &StoredRow) -> Result<()> {
         self.connection
             .prepare_cached("INSERT INTO row (id, tag, body, receipt) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![row.mark.row as i64, row.mark.tag, row.body, row.receipt])
-            .map(drop)
+            .execute(params![row.mark.row as i64, row.mark.tag, row.body, row.receipt])?;
+        Ok(())
     }
 
     /// The rows behind `after`, in order, up to about `bytes` of them but at least one if there is any.
-    pub fn rows_after(&self, after: Option<u64>, bytes: usize) -> rusqlite::Result<Vec<StoredRow>> {
+    pub fn rows_after(&self, after: Option<u64>, bytes: usize) -> Result<Vec<StoredRow>> {
         let mut statement =
             self.connection.prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id > ?1 ORDER BY id")?;
         let mut found = statement.query([after.map_or(-1, |row| row as i64)])?;
@@ -133,51 +134,37 @@ impl SpoolFile {
     }
 
     /// The row of that number, if it is kept.
-    pub fn row(&self, number: u64) -> rusqlite::Result<Option<StoredRow>> {
-        self.connection
-            .prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id = ?1")?
-            .query_row([number as i64], stored_row)
-            .optional()
+    pub fn row(&self, number: u64) -> Result<Option<StoredRow>> {
+        let mut statement = self.connection.prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id = ?1")?;
+        Ok(statement.query_row([number as i64], stored_row).optional()?)
     }
 
     /// The number and tag of the newest row.
-    pub fn newest(&self) -> rusqlite::Result<Option<Mark>> {
-        self.connection
-            .prepare_cached("SELECT id, tag FROM row ORDER BY id DESC LIMIT 1")?
-            .query_row([], |row| Ok(Mark { row: row.get::<_, i64>(0)? as u64, tag: row.get(1)? }))
-            .optional()
-    }
-
-    /// The number of the newest row that ever was, kept or not.
-    pub fn newest_ever(&self) -> rusqlite::Result<Option<u64>> {
-        self.connection
-            .query_row(
-                "SELECT max(coalesce((SELECT max(id) FROM row), -1), coalesce((SELECT max(row) FROM shipped), -1))",
-                [],
-                |row| row.get::<_, i64>(0),
-            )
-            .map(|newest| u64::try_from(newest).ok())
+    pub fn newest(&self) -> Result<Option<Mark>> {
+        let mut statement = self.connection.prepare_cached("SELECT id, tag FROM row ORDER BY id DESC LIMIT 1")?;
+        let mark = |row: &Row<'_>| Ok(Mark { row: row.get::<_, i64>(0)? as u64, tag: row.get(1)? });
+        Ok(statement.query_row([], mark).optional()?)
     }
 
     /// Up to which row each owner's events were acknowledged.
-    pub fn acknowledged(&self) -> rusqlite::Result<BTreeMap<OwnerId, Mark>> {
+    pub fn acknowledged(&self) -> Result<BTreeMap<OwnerId, Mark>> {
         let mut statement = self.connection.prepare_cached("SELECT owner, row, tag FROM acknowledged")?;
         let rows = statement.query_map([], |row| {
             let mark = Mark { row: row.get::<_, i64>(1)? as u64, tag: row.get(2)? };
             Ok((OwnerId(Id::from_bytes(row.get(0)?)), mark))
         })?;
-        rows.collect()
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Up to which row everything was shipped, as far as it was noted.
-    pub fn shipped(&self) -> rusqlite::Result<Option<u64>> {
+    pub fn shipped(&self) -> Result<Option<u64>> {
         let newest =
             self.connection.query_row("SELECT max(row) FROM shipped", [], |row| row.get::<_, Option<i64>>(0))?;
         Ok(newest.map(|row| row as u64))
     }
 
     /// Notes that everything up to `row` is in the store.
-    pub fn note_shipped(&self, row: u64, at: Millis, owners: &BTreeMap<OwnerId, Mark>) -> rusqlite::Result<()> {
+    pub fn note_shipped(&self, row: u64, at: Millis, owners: &BTreeMap<OwnerId, Mark>) -> Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
         transaction.execute("INSERT OR IGNORE INTO shipped (row, at) VALUES (?1, ?2)", params![row as i64, at.0])?;
         {
@@ -187,11 +174,12 @@ impl SpoolFile {
                 statement.execute(params![owner.0.as_bytes(), mark.row as i64, mark.tag])?;
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(())
     }
 
     /// The newest row that was shipped before `before`: no store needs it, or an older one, to be filled again.
-    pub fn shipped_before(&self, before: Millis) -> rusqlite::Result<Option<u64>> {
+    pub fn shipped_before(&self, before: Millis) -> Result<Option<u64>> {
         let row = self
             .connection
             .query_row("SELECT max(row) FROM shipped WHERE at < ?1", [before.0], |row| row.get::<_, Option<i64>>(0))?;
@@ -199,14 +187,14 @@ impl SpoolFile {
     }
 
     /// How many bytes of the file are in use.
-    pub fn used_bytes(&self) -> rusqlite::Result<u64> {
+    pub fn used_bytes(&self) -> Result<u64> {
         let pragma = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let pages = pragma("page_count")? - pragma("freelist_count")?;
         Ok((pages * pragma("page_size")?) as u64)
     }
 
     /// How many bytes the rows up to the newest shipped one take.
-    pub fn shipped_bytes(&self) -> rusqlite::Result<u64> {
+    pub fn shipped_bytes(&self) -> Result<u64> {
         let bytes: i64 = self.connection.query_row(
             "SELECT coalesce(sum(length(body)), 0) FROM row WHERE id <= (SELECT max(row) FROM shipped)",
             [],
@@ -217,7 +205,7 @@ impl SpoolFile {
 
     /// Drops up to `most` of the oldest rows that are not newer than `through`, and notes which days they held.
     /// Gives the number of rows dropped.
-    pub fn trim(&self, through: u64, most: u32) -> rusqlite::Result<usize> {
+    pub fn trim(&self, through: u64, most: u32) -> Result<usize> {
         let transaction = self.connection.unchecked_transaction()?;
         let mut days: BTreeMap<(OwnerId, AppId, Day), u64> = BTreeMap::new();
         let mut numbers = Vec::new();
@@ -229,7 +217,7 @@ impl SpoolFile {
                 let number = found.get::<_, i64>(0)? as u64;
                 numbers.push(number);
                 // A damaged row could not be shipped either; the shipper has reported it.
-                let row = row::decode(found.get_ref(1)?.as_blob()?).unwrap_or_default();
+                let row = row::decode(found.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).unwrap_or_default();
                 days.extend(row.events.iter().map(|event| ((event.owner, event.app, event.at.day()), number)));
                 days.extend(row.tallies.iter().map(|tally| ((tally.owner, tally.app, tally.at.day()), number)));
             }
@@ -247,22 +235,23 @@ impl SpoolFile {
     }
 
     /// The days of an owner that rows behind `after` held and that are no longer kept.
-    pub fn dropped_after(&self, owner: OwnerId, after: Option<u64>) -> rusqlite::Result<Vec<(AppId, Day)>> {
+    pub fn dropped_after(&self, owner: OwnerId, after: Option<u64>) -> Result<Vec<(AppId, Day)>> {
         let mut statement =
             self.connection.prepare_cached("SELECT app, day FROM dropped WHERE owner = ?1 AND row > ?2")?;
         let rows = statement.query_map(params![owner.0.as_bytes(), after.map_or(-1, |row| row as i64)], |row| {
             Ok((AppId(Id::from_bytes(row.get(0)?)), Day(row.get(1)?)))
         })?;
-        rows.collect()
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Forgets which days dropped rows held where the days are before `first`; reports do not show them any more.
-    pub fn forget_before(&self, first: Day) -> rusqlite::Result<()> {
-        self.connection.execute("DELETE FROM dropped WHERE day < ?1", [first.0]).map(drop)
+    pub fn forget_before(&self, first: Day) -> Result<()> {
+        self.connection.execute("DELETE FROM dropped WHERE day < ?1", [first.0])?;
+        Ok(())
     }
 
     /// Whether nothing is left that a store could ever need.
-    pub fn is_spent(&self) -> rusqlite::Result<bool> {
+    pub fn is_spent(&self) -> Result<bool> {
         let left: i64 = self.connection.query_row(
             "SELECT (SELECT count(*) FROM (SELECT 1 FROM row LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM dropped LIMIT 1))",
             [],
@@ -272,13 +261,13 @@ impl SpoolFile {
     }
 
     /// Closes the file and deletes it.
-    pub fn delete(self) -> std::io::Result<()> {
+    pub fn delete(self) -> Result<()> {
         drop(self.connection);
         for suffix in ["-wal", "-shm", ""] {
             let mut path = self.path.clone().into_os_string();
             path.push(suffix);
             match std::fs::remove_file(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
                 Ok(()) | Err(_) => {}
             }
         }

@@ -7,9 +7,7 @@ mod committer;
 mod file;
 
 use std::collections::HashSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,54 +15,38 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use headcount_engine::day::Millis;
 use headcount_engine::event::Event;
+use headcount_engine::mark::SpoolId;
 use headcount_engine::row::Tally;
 use tokio::sync::{mpsc, oneshot};
 
 use self::committer::{Committer, Waiting};
 pub use self::file::{SpoolFile, StoredRow};
 use crate::clock::Clock;
-use crate::record::{Recorded, SkipReason};
+use headcount_engine::recorded::{Recorded, SkipReason};
 
-/// The id of one file of the spool.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpoolId(pub [u8; 16]);
-
-impl SpoolId {
-    /// A new random id.
-    pub fn fresh() -> Self {
-        Self(rand::random())
-    }
+/// A file of the spool failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The file system or the file refused.
+    #[error("the spool failed: {0}")]
+    File(#[from] rusqlite::Error),
+    /// The files cannot be listed or deleted.
+    #[error("the spool failed: {0}")]
+    Directory(#[from] std::io::Error),
+    /// A newer build wrote it.
+    #[error("the spool file {path} has format {found}; this build reads up to {known}")]
+    Newer {
+        /// Where it lies.
+        path: String,
+        /// The format found.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
 }
 
-impl fmt::Display for SpoolId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for SpoolId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for SpoolId {
-    type Err = hex::FromHexError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut id = [0; 16];
-        hex::decode_to_slice(text, &mut id).map(|()| Self(id))
-    }
-}
-
-/// A place in a spool: a row, and the random tag that tells this row from another one of the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// The number of the row.
-    pub row: u64,
-    /// Its tag.
-    pub tag: [u8; 8],
-}
+/// What the spool's files answer.
+pub type Result<T> = std::result::Result<T, SpoolError>;
 
 /// The limits of the spool.
 #[derive(Debug, Clone)]
@@ -136,7 +118,7 @@ impl Spool {
 
     /// Opens the file of an import for writing, or gives `None` while another import of this process writes it. A file
     /// that is not `sealed` is not shipped, and does not survive a restart, before [`SpoolFile::seal`].
-    pub fn import(&self, id: SpoolId, now: Millis, sealed: bool) -> rusqlite::Result<Option<Import>> {
+    pub fn import(&self, id: SpoolId, now: Millis, sealed: bool) -> Result<Option<Import>> {
         let fresh = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         if !fresh {
             return Ok(None);
@@ -204,7 +186,7 @@ impl Drop for Claim {
 }
 
 /// The paths of all files of the spool below `directory`.
-pub fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();

@@ -17,8 +17,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 use super::{
     Applied, BlobAt, Compaction, DictionaryState, DictionaryTail, Head, Rebuild, Step, StoreError, Version, View,
 };
-use crate::catalog::Installation;
-use crate::spool::{Mark, SpoolId};
+use crate::installation::Installation;
+use headcount_engine::mark::{Mark, SpoolId};
 
 /// The version of the tables.
 const FORMAT: i64 = 1;

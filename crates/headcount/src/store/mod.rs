@@ -15,8 +15,8 @@ use headcount_engine::device::Pseudonym;
 use headcount_engine::id::{AppId, OwnerId};
 
 use self::embedded::Embedded;
-use crate::catalog::Installation;
-use crate::spool::{Mark, SpoolId};
+use crate::installation::Installation;
+use headcount_engine::mark::{Mark, SpoolId};
 
 /// The most new pseudonyms of one step, so that no step takes long anywhere.
 pub const MOST_NEW_PSEUDONYMS: usize = 1500;

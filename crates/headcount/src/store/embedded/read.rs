@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::super::{Base, Blob, BlobAt, Block, DictionaryState, DictionaryTail, Head, Loaded, Version, View};
 use super::{app_id, day_of, dictionary_state, owner_id, version};
-use crate::spool::{Mark, SpoolId};
+use headcount_engine::mark::{Mark, SpoolId};
 
 pub(super) fn marks(transaction: &Transaction<'_>, spool: SpoolId) -> rusqlite::Result<HashMap<OwnerId, Mark>> {
     transaction
