@@ -321,3 +321,16 @@ async fn rename(caller: &Caller<'_>, from: &str, to: &str) {
     let reply = caller.form("/app/update", &fields).await;
     assert_eq!(reply.status, 200, "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_check_needs_no_database() {
+    let app = TestApp::start().await;
+    open(&app, "acme").await;
+    let before = ask(&app, "1.0.0").await;
+    let rows = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
+    rows.execute_batch("DROP TABLE artifacts; UPDATE installation SET revision = revision + 1").unwrap();
+    assert!(app.app.catalog.refresh().await.is_err());
+    let after = ask(&app, "1.0.0").await;
+    assert_eq!((after.status, &after.text, after.header("headcount")), (200, &before.text, Some("recorded")));
+    assert_eq!(events(app.directory()).len(), 2);
+}
