@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -282,5 +284,56 @@ async fn parameters_that_are_unknown_or_many() {
         for path in ["/checkVersion", "/telemetry/beacon"] {
             assert_eq!(app.request(method, &format!("{path}?{good}")).send().await.status, 405, "{method} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn no_query_is_the_fault_of_the_server() {
+    let app = TestApp::start().await;
+    open(&app, "acme").await;
+    let mut random = StdRng::seed_from_u64(1);
+    let names = ["app_name", "version", "channel", "platform", "arch", "owner", "is_latest", "x", ""];
+    let pieces = [
+        "myapp",
+        "1.0.0",
+        "stable",
+        "darwin",
+        "amd64",
+        "acme",
+        "%00",
+        "%FF",
+        "%F0%9F%9A%80",
+        "%",
+        "%2",
+        "+",
+        "=",
+        ":",
+        "*",
+        "{}",
+        "..",
+        "'",
+        "--",
+        "99999999999999999999",
+        "v",
+        "-rc.1",
+        "%2B",
+        "(other)",
+        "true",
+        "é",
+        "\"<script>",
+    ];
+    for _ in 0..500 {
+        let parts: Vec<String> = (0..random.random_range(0..9))
+            .map(|_| {
+                let name = names[random.random_range(0..names.len())];
+                let value = (0..random.random_range(0..3)).map(|_| pieces[random.random_range(0..pieces.len())]);
+                format!("{name}={}", value.collect::<String>())
+            })
+            .collect();
+        let query = parts.join("&");
+        let reply = app.get(&format!("/checkVersion?{query}")).await;
+        assert!(matches!(reply.status, 200 | 400) && reply.json().is_object(), "{query}: {reply:?}");
+        let reply = app.get(&format!("/telemetry/beacon?{query}")).await;
+        assert_eq!((reply.status, reply.text.as_str()), (204, ""), "{query}");
     }
 }
