@@ -4,4 +4,5 @@ pub mod account;
 pub mod catalog;
 pub mod check;
 pub mod error;
+pub mod release;
 pub mod report;

@@ -2,9 +2,12 @@
 //!
 //! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
 
+pub mod files;
 pub mod kind;
 mod names;
+pub mod releases;
 pub mod resources;
+pub mod search;
 pub mod sessions;
 mod snapshot;
 pub mod updaters;

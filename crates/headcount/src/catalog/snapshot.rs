@@ -22,7 +22,7 @@ pub(super) async fn load(
     default_owner: Option<&UserName>,
 ) -> Result<CatalogSnapshot, sqlx::Error> {
     let mut owners: HashMap<Id, OwnerRows> = HashMap::new();
-    load_resources(transaction, &mut owners).await?;
+    load_resources(transaction, &mut owners, None).await?;
     load_releases(transaction, &mut owners).await?;
     let administrators = sqlx::query("SELECT id, name FROM users WHERE role = 'administrator' ORDER BY seq")
         .fetch_all(&mut **transaction)
@@ -47,17 +47,37 @@ async fn stored_default_owner(transaction: &mut Transaction<'_, Any>) -> Result<
     stored.map(|text| text.parse().map(OwnerId).map_err(malformed)).transpose()
 }
 
+/// The names of one owner's resources, as the transaction sees them.
+pub(super) async fn names_of(
+    transaction: &mut Transaction<'_, Any>,
+    owner: OwnerId,
+) -> Result<OwnerCatalog, sqlx::Error> {
+    let mut owners: HashMap<Id, OwnerRows> = HashMap::new();
+    load_resources(transaction, &mut owners, Some(owner)).await?;
+    let rows = owners.remove(&owner.0).unwrap_or_default();
+    Ok(OwnerCatalog::new(owner, "", rows.resources, Vec::new()))
+}
+
+/// Reads the resources of one owner, or of all.
 async fn load_resources(
     transaction: &mut Transaction<'_, Any>,
     owners: &mut HashMap<Id, OwnerRows>,
+    only: Option<OwnerId>,
 ) -> Result<(), sqlx::Error> {
+    let only = only.map(|owner| owner.to_string()).unwrap_or_default();
     let mut former: HashMap<Id, Vec<Box<str>>> = HashMap::new();
-    for row in sqlx::query("SELECT resource_id, name FROM former_names").fetch_all(&mut **transaction).await? {
+    let rows = sqlx::query("SELECT resource_id, name FROM former_names WHERE $1 = '' OR owner_id = $1")
+        .bind(&only)
+        .fetch_all(&mut **transaction)
+        .await?;
+    for row in rows {
         former.entry(id(&row, 0)?).or_default().push(row.try_get::<String, _>(1)?.into());
     }
     let rows = sqlx::query(
-        "SELECT id, owner_id, kind, name, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END FROM resources ORDER BY seq",
+        "SELECT id, owner_id, kind, name, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END FROM resources \
+         WHERE $1 = '' OR owner_id = $1 ORDER BY seq",
     )
+    .bind(&only)
     .fetch_all(&mut **transaction)
     .await?;
     for row in rows {

@@ -120,7 +120,8 @@ fn parse(query: &Query<'_>) -> Result<Check, Error> {
     })
 }
 
-fn version(text: &str) -> Result<Version, Error> {
+/// The version of a request.
+pub(super) fn version(text: &str) -> Result<Version, Error> {
     text.parse().map_err(|bad| match bad {
         BadVersion::Form => Error::invalid("version", "invalid version parameter").accepted(Version::ACCEPTED),
         BadVersion::Malformed => {

@@ -7,12 +7,15 @@ mod compat;
 mod count;
 pub mod extract;
 pub mod health;
+mod latest;
 mod layers;
 pub mod query;
+mod releases;
 mod render;
 mod reply;
 mod report;
 mod resources;
+mod search;
 pub mod server;
 mod session;
 mod setup;
@@ -51,7 +54,10 @@ fn routes() -> ApiRouter<App> {
         .merge(health::routes())
         .merge(apps::routes())
         .merge(report::routes())
+        .merge(latest::routes())
+        .merge(releases::routes())
         .merge(resources::routes())
+        .merge(search::routes())
         .merge(check::routes())
         .merge(beacon::routes())
         .merge(session::routes())

@@ -5,6 +5,7 @@ mod check;
 mod check_events;
 mod check_input;
 mod layers;
+mod releases;
 mod renames;
 mod resources;
 mod session;
