@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod codec;
+pub mod daily;
 pub mod day;
 pub mod device;
 pub mod dimension;

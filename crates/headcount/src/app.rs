@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
+use crate::keep::{self, Keeper};
 use crate::password::Passwords;
 use crate::record::Recorder;
 use crate::report::Reports;
@@ -35,7 +36,7 @@ pub struct Parts {
     /// The wall clock.
     pub clock: Clock,
     /// Owners, users, apps and releases.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
     /// Takes what is counted.
@@ -48,6 +49,8 @@ pub struct Parts {
     pub shipping: Shipping,
     /// Answers questions over the segments.
     pub reports: Reports,
+    /// Keeps the store small and the years in numbers.
+    pub keeper: Keeper,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -73,6 +76,7 @@ impl App {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog =
             Catalog::open(&config.data_dir.join("catalog.db"), clock.clone(), config.default_owner.clone()).await?;
+        let catalog = Arc::new(catalog);
         let store = Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?;
         let store = Arc::new(store);
         let limits = Limits {
@@ -92,6 +96,8 @@ impl App {
         let (shipping, shipper) =
             ship::start(spool.clone(), store.clone(), clock.clone(), settings, stop_shipper.clone())?;
         let cache = Arc::new(SegmentCache::new(usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX)));
+        let keeping = keep::Settings { retention_days: config.retention_days, replay_window: config.replay_window };
+        let keeper = Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), keeping);
         let reports = Reports::new(store, cache, shipping.clone(), clock.clone(), config.retention_days);
         let recorder = Recorder::new(spool.clone(), clock.clone());
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
@@ -106,6 +112,7 @@ impl App {
             spool,
             shipping,
             reports,
+            keeper,
             threads,
         })))
     }
@@ -119,9 +126,13 @@ impl App {
             let (app, background) = (self.clone(), background.clone());
             async move { app.recorder.run(background).await }
         });
+        let keeping = tokio::spawn({
+            let (app, background) = (self.clone(), background.clone());
+            async move { app.keeper.run(background).await }
+        });
         http::server::serve(listener, router, stop).await;
         background.cancel();
-        for task in [follow, tallies] {
+        for task in [follow, tallies, keeping] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a background task failed");
             }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod installation;
+pub mod keep;
 pub mod password;
 pub mod record;
 pub mod report;

@@ -10,6 +10,7 @@ pub mod resources;
 pub mod search;
 pub mod sessions;
 mod snapshot;
+pub mod totals;
 pub mod updaters;
 pub mod users;
 

@@ -99,6 +99,18 @@ impl SegmentCache {
         Ok(Segments { seen, incomplete })
     }
 
+    /// Takes note of a compaction: whoever has the state `from` has the new base already.
+    pub fn compacted(&self, owner: OwnerId, (app, day): (AppId, Day), from: Version, segment: Arc<Segment>) {
+        let mut kept = self.lock();
+        if let Some(entry) = kept.entries.get_mut(&(owner, app, day)).filter(|entry| entry.version == from) {
+            let (before, now) = (entry.bytes, segment.weight());
+            entry.version.generation += 1;
+            entry.segment = segment;
+            entry.bytes = now;
+            kept.bytes = kept.bytes + now - before;
+        }
+    }
+
     fn kept_of(&self, owner: OwnerId, days: &RangeInclusive<Day>) -> HashMap<(AppId, Day), (Version, Arc<Segment>)> {
         self.lock()
             .entries

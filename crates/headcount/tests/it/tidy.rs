@@ -15,8 +15,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("catalog", &["clock", "config", "error", "password"]),
     ("record", &["clock", "config", "error", "spool"]),
     ("ship", &["clock", "config", "error", "spool", "store"]),
-    ("http", &["app", "catalog", "clock", "config", "error", "password", "record", "ship", "spool", "store"]),
-    ("app", &["catalog", "clock", "config", "error", "http", "password", "record", "ship", "spool", "store"]),
+    ("report", &["clock", "error", "ship", "store"]),
+    ("keep", &["catalog", "clock", "error", "store"]),
+    (
+        "http",
+        &[
+            "app", "catalog", "clock", "config", "error", "keep", "password", "record", "report", "ship", "spool",
+            "store",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "catalog", "clock", "config", "error", "http", "keep", "password", "record", "report", "ship", "spool",
+            "store",
+        ],
+    ),
 ];
 
 /// Crates that the manifest of a crate must not depend on: each crate exists for what it does without.

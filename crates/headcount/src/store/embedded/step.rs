@@ -92,10 +92,12 @@ fn append_delta(
     (epoch, bytes, at): (u64, &[u8], Millis),
 ) -> rusqlite::Result<()> {
     let key = (owner.0.as_bytes(), app.0.as_bytes(), day.0);
+    // The first generation is the moment: a store that lost the segment and gets it again has a newer one, so that
+    // nobody takes the old one for it.
     let sequence: i64 = transaction
         .prepare_cached(
             "INSERT INTO segment (owner, app, day, epoch, generation, sequence, base_bytes, timed, changed_at) \
-             VALUES (?1, ?2, ?3, ?4, 0, 1, 0, 1, ?5) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 1, ?5) \
              ON CONFLICT (owner, app, day) DO UPDATE SET sequence = sequence + 1, changed_at = max(changed_at, ?5) \
              RETURNING sequence - 1",
         )?

@@ -117,6 +117,7 @@ CREATE TABLE daily_totals (
     latest     BIGINT NOT NULL,
     outdated   BIGINT NOT NULL,
     held       BIGINT NOT NULL,
+    outdated_or_held BIGINT NOT NULL,
     fresh      BIGINT NOT NULL,
     active_7   BIGINT NOT NULL,
     active_28  BIGINT NOT NULL,

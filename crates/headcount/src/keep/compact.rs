@@ -1,0 +1,88 @@
+//! Compaction: base and deltas of one day become a new base.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::format::{encode, seal};
+use headcount_engine::id::{AppId, OwnerId};
+use headcount_engine::segment::Segment;
+
+use super::Keeper;
+use crate::error::Error;
+use crate::store::cache::Seen;
+use crate::store::{Compaction, Head, PIECE_BYTES};
+
+/// How many deltas an open day gathers.
+const MOST_DELTAS: u64 = 64;
+/// How many bytes of deltas are left alone however small the base is.
+const FEW_BYTES: u64 = 256 << 10;
+/// How long a closed day must be quiet before its last deltas are compacted.
+const QUIET_MILLIS: i64 = 60_000;
+/// The room for data in a piece: a sealed piece ends with a checksum of 8 bytes.
+const PIECE_CONTENT: usize = PIECE_BYTES - 8;
+
+impl Keeper {
+    /// Compacts what is due of an owner, and says which app-days were.
+    pub(super) async fn compact(
+        &self,
+        owner: OwnerId,
+        heads: &[Head],
+        now: Millis,
+    ) -> Result<BTreeSet<(AppId, Day)>, Error> {
+        let due: Vec<&Head> = heads.iter().filter(|head| self.is_due(head, now)).collect();
+        let mut compacted = BTreeSet::new();
+        let (Some(first), Some(last)) = (due.iter().map(|head| head.day).min(), due.iter().map(|head| head.day).max())
+        else {
+            return Ok(compacted);
+        };
+        let segments = self.cache.segments(&self.store, owner, first..=last).await?;
+        for head in due {
+            let Some(seen) = segments.seen.iter().find(|seen| (seen.app, seen.day) == (head.app, head.day)) else {
+                continue;
+            };
+            if self.compact_one(owner, seen, self.may_drop_times(head, now)).await? {
+                compacted.insert((head.app, head.day));
+            }
+        }
+        Ok(compacted)
+    }
+
+    async fn compact_one(&self, owner: OwnerId, seen: &Seen, drop_times: bool) -> Result<bool, Error> {
+        let mut segment = Arc::clone(&seen.segment);
+        if drop_times && segment.has_times() {
+            Arc::make_mut(&mut segment).drop_times();
+        }
+        let timed = segment.has_times();
+        let encoded = {
+            let segment = Arc::clone(&segment);
+            tokio::task::spawn_blocking(move || pieces(&segment)).await.map_err(Error::internal)?
+        };
+        let Seen { app, day, version, .. } = *seen;
+        let compaction = Compaction { owner, app, day, from: version, pieces: encoded, timed };
+        let done = self.store.compact(compaction).await?;
+        if done {
+            self.cache.compacted(owner, (app, day), version, segment);
+        }
+        Ok(done)
+    }
+
+    fn is_due(&self, head: &Head, now: Millis) -> bool {
+        let (deltas, bytes) = head.deltas;
+        let many = deltas >= MOST_DELTAS || bytes > FEW_BYTES.max(head.base_bytes / 2);
+        let closed = head.day < now.day() && now.0 >= head.changed_at.0 + QUIET_MILLIS;
+        many || (closed && deltas > 0) || (head.timed && self.may_drop_times(head, now))
+    }
+
+    /// Times are kept until nothing that may still be replayed could need them: one replay window after the day's end,
+    /// and after the newest batch that brought the day an event.
+    fn may_drop_times(&self, head: &Head, now: Millis) -> bool {
+        let end = head.day.plus(1).start();
+        now.0 >= end.0 + self.replay_millis() && now.0 >= head.changed_at.0 + self.replay_millis()
+    }
+}
+
+/// A segment as sealed pieces.
+pub(super) fn pieces(segment: &Segment) -> Vec<Vec<u8>> {
+    encode(segment).chunks(PIECE_CONTENT).map(|piece| seal(piece.to_vec())).collect()
+}

@@ -1,0 +1,143 @@
+//! What keeps the store small and the years in numbers: compaction, daily totals, expiry, erasure.
+//!
+//! Every step is by compare-and-set: reports and the shipper go on meanwhile, and any number of instances may keep one
+//! store at the same time.
+
+mod compact;
+mod rebuild;
+mod totals;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::id::{AppId, OwnerId};
+use headcount_engine::report::Source;
+use tokio_util::sync::CancellationToken;
+
+use self::totals::Totalled;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::store::cache::{SegmentCache, Segments};
+use crate::store::{Head, Store};
+
+/// How often the keeper looks.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// What the keeper needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Days before today that reports show.
+    pub retention_days: u32,
+    /// How long times are kept after a day's end, and after the newest batch that brought it an event.
+    pub replay_window: Duration,
+}
+
+/// Keeps the store.
+#[derive(Debug)]
+pub struct Keeper {
+    store: Arc<Store>,
+    cache: Arc<SegmentCache>,
+    catalog: Arc<Catalog>,
+    clock: Clock,
+    settings: Settings,
+    progress: tokio::sync::Mutex<Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    // The day for which expiry and rebuilding have been done.
+    kept_for: Option<Day>,
+    totalled: HashMap<OwnerId, Totalled>,
+}
+
+impl Keeper {
+    /// A keeper of that store.
+    pub fn new(
+        store: Arc<Store>,
+        cache: Arc<SegmentCache>,
+        catalog: Arc<Catalog>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Self {
+        Self { store, cache, catalog, clock, settings, progress: tokio::sync::Mutex::default() }
+    }
+
+    /// Keeps until `stop` is cancelled.
+    pub async fn run(&self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+            if let Err(error) = self.round().await {
+                tracing::warn!(%error, "keeping the store failed; it is tried again");
+            }
+        }
+    }
+
+    /// One round: erases, expires and rebuilds once a day, compacts what has grown, and keeps the totals of days that
+    /// were compacted or have closed.
+    pub async fn round(&self) -> Result<(), Error> {
+        let mut progress = self.progress.lock().await;
+        self.erase().await?;
+        let now = self.clock.now();
+        if progress.kept_for != Some(now.day()) {
+            self.expire(now).await?;
+            self.rebuild(now).await?;
+            progress.kept_for = Some(now.day());
+        }
+        let mut by_owner: HashMap<OwnerId, Vec<Head>> = HashMap::new();
+        for head in self.store.heads().await? {
+            by_owner.entry(head.owner).or_default().push(head);
+        }
+        for (owner, heads) in by_owner {
+            let compacted = self.compact(owner, &heads, now).await?;
+            self.total(owner, &mut progress.totalled, (&heads, &compacted), now).await?;
+        }
+        Ok(())
+    }
+
+    /// Erases from the store what the catalog says is to be erased.
+    pub async fn erase(&self) -> Result<(), Error> {
+        for erasure in self.catalog.erasures().await? {
+            let (owner, app) = erasure;
+            self.store.erase(owner, app, self.clock.now()).await?;
+            self.catalog.erased(erasure).await?;
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, now: Millis) -> Result<(), Error> {
+        let retention = i64::from(self.settings.retention_days) * headcount_engine::day::DAY_MILLIS;
+        let marks_before = Millis(now.0 - retention - self.replay_millis());
+        for owner in self.store.owners().await? {
+            self.store.expire(owner, self.first_day(now), marks_before).await?;
+        }
+        Ok(())
+    }
+
+    /// The oldest day that reports show.
+    fn first_day(&self, now: Millis) -> Day {
+        now.day().plus(-(self.settings.retention_days as i32))
+    }
+
+    fn replay_millis(&self) -> i64 {
+        i64::try_from(self.settings.replay_window.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// All segments of an owner that reports can show; an import may be of tomorrow.
+    async fn retained(&self, owner: OwnerId, now: Millis) -> Result<Segments, Error> {
+        Ok(self.cache.segments(&self.store, owner, self.first_day(now)..=now.day().plus(1)).await?)
+    }
+}
+
+/// The sources of one app, or of all.
+fn sources(segments: &Segments, app: Option<AppId>) -> Vec<Source> {
+    let in_scope = segments.seen.iter().filter(|seen| app.is_none_or(|app| seen.app == app));
+    in_scope.map(|seen| Source { day: seen.day, app: seen.app, segment: seen.segment.clone() }).collect()
+}
+
+/// The days that lack something, of one app or of all.
+fn incomplete(segments: &Segments, app: Option<AppId>) -> BTreeSet<Day> {
+    let in_scope = segments.incomplete.iter().filter(|(of, _)| app.is_none_or(|app| *of == app));
+    in_scope.map(|&(_, day)| day).collect()
+}

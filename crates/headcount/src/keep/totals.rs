@@ -1,0 +1,82 @@
+//! Daily totals: computed when a day is compacted and when it has closed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use headcount_engine::daily::daily_totals;
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::id::{AppId, OwnerId};
+
+use super::{Keeper, incomplete, sources};
+use crate::catalog::totals::{KeptTotals, TotalsKey, TotalsVersion};
+use crate::error::Error;
+use crate::store::Head;
+use crate::store::cache::Segments;
+
+/// From which state of the segments each of an owner's totals was computed.
+pub(super) type Totalled = HashMap<TotalsKey, TotalsVersion>;
+
+impl Keeper {
+    /// Keeps the totals of the days that were compacted now, and of the closed days that have changed since.
+    pub(super) async fn total(
+        &self,
+        owner: OwnerId,
+        totalled: &mut HashMap<OwnerId, Totalled>,
+        (heads, compacted): (&[Head], &BTreeSet<(AppId, Day)>),
+        now: Millis,
+    ) -> Result<(), Error> {
+        if !totalled.contains_key(&owner) {
+            totalled.insert(owner, self.catalog.totals_versions(owner).await?);
+        }
+        let known = totalled.entry(owner).or_default();
+        let due: BTreeMap<TotalsKey, TotalsVersion> = due(heads, compacted, known, now.day());
+        if due.is_empty() {
+            return Ok(());
+        }
+        let segments = self.retained(owner, now).await?;
+        for (&(app, day), _) in &due {
+            let totals = self.compute(&segments, app, day).await?;
+            let version = totals.version;
+            self.catalog.keep_totals(owner, (app, day), totals).await?;
+            known.insert((app, day), version);
+        }
+        Ok(())
+    }
+
+    async fn compute(&self, segments: &Segments, app: Option<AppId>, day: Day) -> Result<KeptTotals, Error> {
+        let of_day = segments.seen.iter().filter(|seen| seen.day == day && app.is_none_or(|app| seen.app == app));
+        let version =
+            of_day.fold(TotalsVersion::default(), |sum, seen| sum.with(seen.version.generation, seen.version.sequence));
+        let (sources, retention) = (sources(segments, app), self.settings.retention_days);
+        let numbers = tokio::task::spawn_blocking(move || daily_totals(&sources, day, retention));
+        let numbers = numbers.await.map_err(Error::internal)?;
+        Ok(KeptTotals { version, incomplete: incomplete(segments, app).contains(&day), numbers })
+    }
+}
+
+impl TotalsVersion {
+    /// The version of several segments together: it grows when any of them does.
+    fn with(self, generation: u64, sequence: u64) -> Self {
+        Self { generation: self.generation.max(generation), sequence: self.sequence + sequence }
+    }
+}
+
+/// The totals to be computed: of single apps, and of their owner.
+fn due(
+    heads: &[Head],
+    compacted: &BTreeSet<(AppId, Day)>,
+    known: &Totalled,
+    today: Day,
+) -> BTreeMap<TotalsKey, TotalsVersion> {
+    let mut now: BTreeMap<TotalsKey, TotalsVersion> = BTreeMap::new();
+    for head in heads {
+        for key in [(Some(head.app), head.day), (None, head.day)] {
+            let version = now.entry(key).or_default();
+            *version = version.with(head.version.generation, head.version.sequence);
+        }
+    }
+    now.retain(|&(app, day), version| {
+        let was_compacted = compacted.iter().any(|&(of, on)| on == day && app.is_none_or(|app| app == of));
+        was_compacted || (day < today && known.get(&(app, day)).is_none_or(|known| known < version))
+    });
+    now
+}
