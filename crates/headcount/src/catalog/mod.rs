@@ -156,14 +156,19 @@ pub(crate) fn fresh_id() -> Id {
 
 /// The file holds the installation's secret: nobody but its owner may read it. SQLite gives its other files that mode.
 fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
+    create_private(path)?;
+    let absolute = std::path::absolute(path)?;
+    let encoded = utf8_percent_encode(&absolute.to_string_lossy(), PATH_IN_URL).to_string();
+    format!("sqlite://{encoded}").parse()
+}
+
+/// Creates an empty file that nobody but its owner may read, if there is none.
+fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?;
-    let absolute = std::path::absolute(path)?;
-    let encoded = utf8_percent_encode(&absolute.to_string_lossy(), PATH_IN_URL).to_string();
-    format!("sqlite://{encoded}").parse()
+    options.open(path).map(|_file| ())
 }
 
 async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
@@ -180,7 +185,14 @@ async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::
     if copy.exists() {
         return Ok(());
     }
-    sqlx::query("VACUUM INTO $1").bind(copy.display().to_string()).execute(pool).await?;
+    // A copy under its final name is whole: one that was cut off is written anew.
+    let part = path.with_extension(format!("before-{newest}.part"));
+    if part.exists() {
+        std::fs::remove_file(&part)?;
+    }
+    create_private(&part)?;
+    sqlx::query("VACUUM INTO $1").bind(part.to_string_lossy().into_owned()).execute(pool).await?;
+    std::fs::rename(&part, &copy)?;
     Ok(())
 }
 

@@ -219,6 +219,12 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// Runs one statement in the catalog of a server, as another program would that has the file.
+pub(crate) fn in_database(app: &TestApp, statement: &str) {
+    let database = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
+    database.execute_batch(statement).unwrap();
+}
+
 /// The id of a reply that has one field.
 pub(crate) fn created(reply: &Reply) -> String {
     assert!(matches!(reply.status, 200 | 201), "{reply:?}");

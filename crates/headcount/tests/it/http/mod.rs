@@ -8,6 +8,7 @@ mod layers;
 mod releases;
 mod renames;
 mod resources;
+mod search;
 mod session;
 mod setup;
 mod shop;
