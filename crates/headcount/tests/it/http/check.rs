@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shop::{SEED, ask, on_stable, open, release};
+use super::shop::{ask, force, on_stable, open, release, seed_of_newest};
 use crate::app::{Caller, Reply, TestApp};
 
 const DMG: &str = "https://dl.example.org/myapp-1.1.0.dmg";
@@ -64,15 +64,15 @@ async fn web_pages_may_send_a_device_id() {
 #[tokio::test]
 async fn a_reply_has_the_fields_that_apply() {
     let app = TestApp::start().await;
-    open(&app, "acme").await;
+    let acme = open(&app, "acme").await;
 
     // Equal versions: never a changelog, never critical.
     let fields = json!({"critical": true, "changelog": "### Changelog", "rollout": 20});
-    release(&app, "acme", &on_stable("2.0", &fields)).await;
-    let link = "https://dl.example.org/myapp-2.0.dmg";
+    release(&acme, &on_stable("2.0", &fields)).await;
+    let (link, seed) = ("https://dl.example.org/myapp-2.0.dmg", seed_of_newest(&acme).await);
     assert_eq!(
         answers(&app, "1.1.0").await,
-        json!({"changelog": "### Changelog\n", "critical": true, "rollout": {"percent": 20, "seed": SEED},
+        json!({"changelog": "### Changelog\n", "critical": true, "rollout": {"percent": 20, "seed": seed},
                "update_available": true, "update_url_dmg": link})
     );
     let equal =
@@ -92,7 +92,7 @@ async fn a_reply_has_the_fields_that_apply() {
     assert_eq!(answers(&app, "2.0.0-rc.1").await["update_available"], json!(true));
 
     // A required build comes first, with its own fields.
-    release(&app, "acme", &on_stable("1.5", &json!({"intermediate": true, "changelog": "Step"}))).await;
+    release(&acme, &on_stable("1.5", &json!({"intermediate": true, "changelog": "Step"}))).await;
     assert_eq!(
         answers(&app, "1.1.0").await,
         json!({"changelog": "Step\n", "critical": false, "is_intermediate_required": true, "update_available": true,
@@ -101,25 +101,28 @@ async fn a_reply_has_the_fields_that_apply() {
     assert_eq!(answers(&app, "1.5").await["update_url_dmg"], json!(link));
 
     // A release that is not published is not offered.
-    release(&app, "acme", &on_stable("9.0", &json!({"publish": false}))).await;
+    release(&acme, &on_stable("9.0", &json!({"publish": false}))).await;
     assert_eq!(answers(&app, "2.0").await, equal);
 }
 
 #[tokio::test]
 async fn links_are_named_by_extension() {
     let app = TestApp::start().await;
-    open(&app, "acme").await;
+    let acme = open(&app, "acme").await;
     let file = |package: &str, link: &str, signature: Value| json!({"platform": "darwin", "arch": "amd64", "package": package, "link": link, "signature": signature});
     let artifacts = json!([
         file("", "https://a.example.org/1?x=<&>\"", Value::Null),
         file(".dmg", "https://a.example.org/2", json!("first")),
         file(".AppImage", "http://a.example.org/no-name-of-anything", json!("second")),
-        file(".dmg", "https://a.example.org/4", json!("")),
+        file(".again", "https://a.example.org/4", json!("")),
         file(".blockmap", "https://a.example.org/5", json!("left out")),
         file(".nupkg", "https://a.example.org/6", json!("left out")),
-        file("gz", "https://a.example.org/7", Value::Null),
+        file(".gz", "https://a.example.org/7", Value::Null),
     ]);
-    release(&app, "acme", &on_stable("2.0", &json!({"artifacts": artifacts}))).await;
+    release(&acme, &on_stable("2.0", &json!({"artifacts": artifacts}))).await;
+    // What the API does not let in: an extension twice, and one without its dot.
+    force(&app, "UPDATE artifacts SET package = '.dmg' WHERE package = '.again'", &[]).await;
+    force(&app, "UPDATE artifacts SET package = 'gz' WHERE package = '.gz'", &[]).await;
     assert_eq!(
         answers(&app, "1.1.0").await,
         json!({"critical": false, "signature": "second", "update_available": true,
@@ -133,11 +136,12 @@ async fn links_are_named_by_extension() {
 #[tokio::test]
 async fn a_link_that_was_forced_into_the_database_is_not_offered() {
     let app = TestApp::start().await;
-    open(&app, "acme").await;
+    let acme = open(&app, "acme").await;
     let before = ask(&app, "1.0.0").await.text;
-    for link in ["https://x.example.org/\r\nSet-Cookie: a=1", "javascript:alert(1)", "https://x.example.org/\u{0}"] {
-        let bad = json!([{"platform": "darwin", "arch": "amd64", "package": ".dmg", "link": link}]);
-        release(&app, "acme", &on_stable(&format!("9.{}", link.len()), &json!({"artifacts": bad}))).await;
+    let id = release(&acme, &on_stable("9.0", &json!({}))).await;
+    assert_ne!(ask(&app, "1.0.0").await.text, before);
+    for link in ["https://x.example.org/\r\nSet-Cookie: a=1", "javascript:alert(1)", "https://x.example.org/\u{7f}"] {
+        force(&app, "UPDATE artifacts SET link = $1 WHERE release_id = $2", &[link, &id]).await;
         let reply = ask(&app, "1.0.0").await;
         assert_eq!((reply.status, &reply.text, reply.header("set-cookie")), (200, &before, None), "{link:?}");
     }
@@ -170,7 +174,7 @@ async fn recorded_catalog(app: &TestApp, releases: &[Value]) {
         caller.part(kind, name).await;
     }
     for body in releases {
-        release(app, "admin", body).await;
+        release(&caller, body).await;
     }
 }
 

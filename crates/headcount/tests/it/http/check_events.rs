@@ -11,7 +11,7 @@ use headcount_engine::event::{Event, Values};
 use headcount_engine::snapshot::OwnerCatalog;
 use serde_json::{Value, json};
 
-use super::shop::{SEED, ask, on_stable, open, release};
+use super::shop::{ask, on_stable, open, release, seed_of_newest};
 use crate::app::{Caller, Reply, TestApp};
 use crate::journal::{events, tallies};
 
@@ -73,22 +73,22 @@ async fn a_check_leaves_one_event() {
 #[tokio::test]
 async fn a_device_that_a_rollout_excludes_is_held() {
     let app = TestApp::at(Clock::stopped_at(NOON), &[]).await;
-    open(&app, "acme").await;
-    release(&app, "acme", &on_stable("2.0", &json!({"rollout": 20}))).await;
-    let devices = ["device-1", "device-2", "device-abc"];
-    assert_eq!(devices.map(|device| rollout_bucket(device, SEED)), [18, 22, 5]);
-    for device in devices {
+    let acme = open(&app, "acme").await;
+    release(&acme, &on_stable("2.0", &json!({"rollout": 20}))).await;
+    let seed = seed_of_newest(&acme).await;
+    let devices: Vec<String> = (0..30).map(|number| format!("device-{number}")).collect();
+    for device in &devices {
         // The answer is the same for all: the client decides.
         let reply = send(&app, &format!("/checkVersion?{PLACE}&version=1.1.0"), device).await;
         assert_eq!(
             reply.json(),
-            json!({"critical": false, "rollout": {"percent": 20, "seed": SEED}, "update_available": true,
+            json!({"critical": false, "rollout": {"percent": 20, "seed": seed}, "update_available": true,
                    "update_url_dmg": "https://dl.example.org/myapp-2.0.dmg"})
         );
     }
-    let statuses = ["outdated", "held", "outdated"];
+    let status = |device: &str| if rollout_bucket(device, &seed) < 20 { "outdated" } else { "held" };
     let expected: Vec<Event> =
-        devices.iter().zip(statuses).map(|(device, status)| event(&app, device, Some("1.1.0"), Some(status))).collect();
+        devices.iter().map(|device| event(&app, device, Some("1.1.0"), Some(status(device)))).collect();
     assert_eq!(events(app.directory()), expected);
 }
 
@@ -134,7 +134,7 @@ async fn a_beacon_counts_only_what_is_published() {
     caller.part("channel", "beta").await;
     caller.part("platform", "linux").await;
     let draft = json!({"channel": "beta", "publish": false});
-    release(&app, "acme", &on_stable("3.0", &draft)).await;
+    release(&caller, &on_stable("3.0", &draft)).await;
     let beacon = |query: &str| format!("/telemetry/beacon?version=1.0.0&{query}");
     let refused = [
         "app_name=ghost&channel=stable&platform=darwin&arch=amd64",
@@ -235,8 +235,8 @@ async fn skips_and_unserved_demand_are_tallied() {
 async fn made_up_versions_beyond_the_limit_count_as_other() {
     let settings = [("HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY", "2")];
     let app = TestApp::at(Clock::stopped_at(NOON), &settings).await;
-    open(&app, "acme").await;
-    release(&app, "acme", &on_stable("7.0", &json!({"publish": false}))).await;
+    let acme = open(&app, "acme").await;
+    release(&acme, &on_stable("7.0", &json!({"publish": false}))).await;
     let versions = |events: Vec<Event>| -> Vec<String> {
         events.iter().map(|event| event.values[Dimension::Version].as_ref().unwrap().as_str().to_owned()).collect()
     };
@@ -289,8 +289,8 @@ async fn a_second_tenant_changes_no_reply_of_the_first() {
     other.part("channel", "beta").await;
     let newer = json!({"critical": true, "changelog": "theirs", "artifacts":
         [{"platform": "darwin", "arch": "amd64", "package": ".dmg", "link": "https://other.example.org/theirs.dmg"}]});
-    release(&app, "other", &on_stable("5.0", &newer)).await;
-    release(&app, "other", &on_stable("0.9", &json!({"channel": "beta", "intermediate": true}))).await;
+    release(&other, &on_stable("5.0", &newer)).await;
+    release(&other, &on_stable("0.9", &json!({"channel": "beta", "intermediate": true}))).await;
     let theirs = send(&app, &format!("/checkVersion?{PLACE}&version=1.0.0&owner=other"), DEVICE).await;
     assert_eq!(theirs.json()["update_url_dmg"], json!("https://other.example.org/theirs.dmg"));
     assert_eq!(ask_all().await, before);
