@@ -191,7 +191,10 @@ impl OperationInput for AppForm {
             ..MediaType::default()
         };
         operation.request_body = Some(ReferenceOr::Item(RequestBody {
-            description: Some("A form whose part `data` is JSON text.".to_owned()),
+            description: Some(
+                "A form whose part `data` is JSON text. Logos are not stored here: a part `file` has to be empty."
+                    .to_owned(),
+            ),
             content: [("multipart/form-data".to_owned(), media)].into_iter().collect(),
             required: true,
             ..RequestBody::default()

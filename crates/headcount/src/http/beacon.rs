@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::count::{self, Device, Sighting};
-use crate::http::query::Query;
+use crate::http::query::{Query, truth};
 use headcount_engine::recorded::SkipReason;
 
 pub(super) fn routes() -> ApiRouter<App> {
@@ -80,11 +80,7 @@ impl Beacon {
 
 /// The spellings that clients use for yes and no; any other says nothing.
 fn status(is_latest: &str) -> Option<Status> {
-    match is_latest {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(Status::Latest),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(Status::Outdated),
-        _ => None,
-    }
+    truth(is_latest).map(|is_latest| if is_latest { Status::Latest } else { Status::Outdated })
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Sent {

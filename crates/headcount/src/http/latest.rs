@@ -58,7 +58,11 @@ struct Wanted {
 /// Files by channel, platform, architecture and package.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(transparent)]
-struct Links(BTreeMap<String, BTreeMap<String, BTreeMap<String, BTreeMap<String, File>>>>);
+struct Links(BTreeMap<String, ByPlatform>);
+
+type ByPlatform = BTreeMap<String, ByArch>;
+type ByArch = BTreeMap<String, ByPackage>;
+type ByPackage = BTreeMap<String, File>;
 
 /// One file.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -127,8 +131,9 @@ fn redirect(link: &Link) -> Result<Response, Error> {
 }
 
 fn links(catalog: &OwnerCatalog, channel: Option<Id>, files: &[&Artifact]) -> Links {
-    let name = |index: &NameIndex, id: Option<Id>| {
-        id.and_then(|id| index.name_of(id)).map(|name| name.to_string()).unwrap_or_default()
+    let name = |index: &NameIndex, id: Option<Id>| match id.and_then(|id| index.name_of(id)) {
+        Some(name) => name.to_string(),
+        None => String::new(),
     };
     let mut links = Links::default();
     let by_platform = links.0.entry(name(&catalog.channels, channel)).or_default();

@@ -225,6 +225,12 @@ pub(crate) fn in_database(app: &TestApp, statement: &str) {
     database.execute_batch(statement).unwrap();
 }
 
+/// What a query counts in the catalog of a server.
+pub(crate) fn count(app: &TestApp, query: &str) -> i64 {
+    let database = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
+    database.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
 /// The id of a reply that has one field.
 pub(crate) fn created(reply: &Reply) -> String {
     assert!(matches!(reply.status, 200 | 201), "{reply:?}");

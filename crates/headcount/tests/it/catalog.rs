@@ -1,5 +1,6 @@
 //! The catalog: who sees a write, and when; and that no owner sees what another one does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use headcount::catalog::kind::{Kind, ResourceName};
 use headcount::catalog::resources::Draft;
 use headcount::clock::Clock;
 use headcount::error::Code;
-use headcount_engine::id::OwnerId;
+use headcount_engine::id::{Id, OwnerId};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::app::{Caller, TestApp, created, fresh_directory};
@@ -275,4 +278,102 @@ async fn a_second_owner_with_equal_names_changes_no_reply_of_the_first() {
     }
     furnish(&bob, "https://dl.example.org/bob2.dmg").await;
     unchanged("created again").await;
+}
+
+/// Resources of one kind, in the plainest form: what they are called, and whose the old names are.
+#[derive(Default)]
+struct PlainNames {
+    // Id, name, whether it lives: in the order of creation.
+    resources: Vec<(Id, &'static str, bool)>,
+    former: BTreeMap<&'static str, Id>,
+}
+
+impl PlainNames {
+    fn holder(&self, name: &str) -> Option<Id> {
+        self.resources.iter().find(|(_, known, lives)| *known == name && *lives).map(|(id, ..)| *id)
+    }
+
+    fn checked(&self, name: &str) -> Option<Id> {
+        self.holder(name).or_else(|| self.former.get(name).copied())
+    }
+
+    fn filtered(&self, name: &str) -> BTreeSet<Id> {
+        let bearers = self.resources.iter().filter(|(_, known, _)| *known == name).map(|(id, ..)| *id);
+        bearers.chain(self.checked(name)).collect()
+    }
+
+    fn create(&mut self, id: Id, name: &'static str) {
+        self.former.remove(name);
+        self.resources.push((id, name, true));
+    }
+
+    fn rename(&mut self, id: Id, name: &'static str) {
+        let resource = self.resources.iter_mut().find(|(known, ..)| *known == id).unwrap();
+        let old = std::mem::replace(&mut resource.1, name);
+        if old != name {
+            self.former.remove(name);
+            self.former.insert(old, id);
+        }
+    }
+
+    fn delete(&mut self, id: Id) {
+        self.resources.iter_mut().find(|(known, ..)| *known == id).unwrap().2 = false;
+        self.former.retain(|_, holder| *holder != id);
+    }
+}
+
+const WORDS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// One random step, in the catalog and in the model; both accept or refuse it.
+async fn step(catalog: &Catalog, owner: OwnerId, plain: &mut PlainNames, dice: &mut StdRng) -> String {
+    let name = WORDS[dice.random_range(0..WORDS.len())];
+    let living: Vec<Id> = plain.resources.iter().filter(|(.., lives)| *lives).map(|(id, ..)| *id).collect();
+    let chosen = (!living.is_empty()).then(|| living[dice.random_range(0..living.len())]);
+    match (dice.random_range(0..5), chosen) {
+        (0, Some(id)) => {
+            catalog.delete_resource(owner, Kind::Channel, id, false).await.unwrap();
+            plain.delete(id);
+            format!("delete {id}")
+        }
+        (1..=3, Some(id)) => {
+            let renamed = catalog.update_resource(owner, id, channel(name)).await;
+            let is_free = plain.holder(name).is_none_or(|holder| holder == id);
+            assert_eq!(renamed.is_ok(), is_free, "rename {id} to {name}");
+            if is_free {
+                plain.rename(id, name);
+            }
+            format!("rename {id} to {name}")
+        }
+        _ => {
+            let made = catalog.create_resource(owner, channel(name)).await;
+            assert_eq!(made.is_ok(), plain.holder(name).is_none(), "create {name}");
+            if let Ok(id) = made {
+                plain.create(id, name);
+            }
+            format!("create {name}")
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_follow_the_plain_rules_through_any_history() {
+    let app = TestApp::start().await;
+    for seed in 0..8 {
+        let name = format!("owner{seed}");
+        app.administrator(&name).await;
+        let owner = owner_of(&app, &name);
+        let (mut plain, mut dice) = (PlainNames::default(), StdRng::seed_from_u64(seed));
+        let mut history = Vec::new();
+        for _ in 0..60 {
+            history.push(step(&app.app.catalog, owner, &mut plain, &mut dice).await);
+            let snapshot = app.app.catalog.snapshot();
+            let index = &snapshot.owner(owner).unwrap().channels;
+            for word in WORDS {
+                let context = || format!("seed {seed}, {word}: {history:#?}");
+                assert_eq!(index.resolve(word), plain.checked(word), "{}", context());
+                let filtered: BTreeSet<Id> = index.matching(word).into_iter().collect();
+                assert_eq!(filtered, plain.filtered(word), "{}", context());
+            }
+        }
+    }
 }

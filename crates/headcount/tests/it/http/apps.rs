@@ -5,7 +5,7 @@ use headcount_engine::day::Millis;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::app::{Caller, Reply, TestApp, created};
+use crate::app::{Caller, Reply, TestApp, count, created};
 
 /// 2026-03-04T05:06:07.089Z
 const NOON: Millis = Millis(1_772_600_767_089);
@@ -38,7 +38,7 @@ async fn an_app_is_created_listed_changed_and_deleted() {
     );
     assert_eq!(alice.get("/app/list").await.text, format!("{{\"apps\":[{first},{second}]}}"));
 
-    clock.advance(std::time::Duration::from_secs(60));
+    clock.advance(std::time::Duration::from_mins(1));
     let change = json!({"id": id, "app": "My App 3", "tuf": "true"});
     let reply = alice.form("/app/update", &change).await;
     assert_eq!(reply.both(), (200, json!({"updateAppResult.Updated": true})));
@@ -186,6 +186,38 @@ async fn an_app_that_cannot_be_meant_is_not_changed() {
     assert_eq!(alice.delete(&format!("/app/delete?id={other}&telemetry=yes")).await.both(), (400, bad));
     assert_eq!(names(&alice.get("/app/list").await), ["desk", "taken"]);
     assert_eq!(names(&bob.get("/app/list").await), ["desk"]);
+}
+
+#[tokio::test]
+async fn telemetry_is_erased_with_its_app_where_that_is_asked_for() {
+    let app = TestApp::start().await;
+    let alice = Caller::new(&app, "alice").await;
+    let bob = Caller::new(&app, "bob").await;
+    let erasures = |id: &str| {
+        count(
+            &app,
+            &format!(
+                "SELECT COUNT(*) FROM erasures e JOIN users u ON u.id = e.owner_id AND u.name = 'alice' WHERE app_id = '{id}'"
+            ),
+        )
+    };
+    let released = alice.app("released").await;
+    let body = json!({"app_name": "released", "version": "1"});
+    let release = created(&alice.post("/release/create", &body).await);
+    for (more, expected) in
+        [("", 0), ("&telemetry=", 0), ("&telemetry=false", 0), ("&telemetry=true", 1), ("&telemetry=1", 1)]
+    {
+        let id = alice.app("desk").await;
+        // Of another owner, or refused: nothing is erased.
+        assert_eq!(bob.delete(&format!("/app/delete?id={id}{more}")).await.status, 404);
+        assert_eq!(alice.delete(&format!("/app/delete?id={released}{more}")).await.status, 409);
+        assert_eq!([erasures(&id), erasures(&released)], [0, 0], "{more}");
+        assert_eq!(alice.delete(&format!("/app/delete?id={id}{more}")).await.status, 200);
+        assert_eq!(erasures(&id), expected, "{more}");
+    }
+    assert_eq!(alice.delete(&format!("/release/delete?id={release}")).await.status, 200);
+    assert_eq!(alice.delete(&format!("/app/delete?id={released}&telemetry=true")).await.status, 200);
+    assert_eq!(erasures(&released), 1);
 }
 
 fn names(list: &Reply) -> Vec<String> {

@@ -4,7 +4,7 @@ use headcount::clock::Clock;
 use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
-use crate::app::{Caller, TestApp, created};
+use crate::app::{Caller, TestApp, count, created};
 
 /// 2026-03-04T05:06:07.089Z
 const NOON: Millis = Millis(1_772_600_767_089);
@@ -48,18 +48,18 @@ async fn versions(caller: &Caller<'_>) -> Vec<String> {
     items.as_array().unwrap().iter().map(|row| row["version"].as_str().unwrap().to_owned()).collect()
 }
 
+fn page(rows: &Value) -> (u16, Value) {
+    (200, json!({"items": rows, "total": rows.as_array().unwrap().len(), "page": 1, "limit": 50}))
+}
+
 #[tokio::test]
-async fn a_release_is_created_changed_listed_and_deleted() {
-    let clock = Clock::stopped_at(NOON);
-    let app = TestApp::at(clock.clone(), &[]).await;
+async fn a_release_is_created_listed_and_deleted() {
+    let app = TestApp::at(Clock::stopped_at(NOON), &[]).await;
     let alice = Caller::new(&app, "alice").await;
     furnish(&alice).await;
-    assert_eq!(
-        alice.get("/release/list").await.both(),
-        (200, json!({"items": [], "total": 0, "page": 1, "limit": 50}))
-    );
+    assert_eq!(alice.get("/release/list").await.both(), page(&json!([])));
 
-    let full = json!({
+    let mut row = json!({
         "app_name": "desk", "version": "v1.2.0-beta.1+b7", "channel": "beta", "publish": false, "critical": true,
         "intermediate": true, "rollout": 25, "changelog": "### New\n- a <b>", "artifacts": [
             {"platform": "darwin", "arch": "arm64", "package": ".dmg", "link": "https://dl.example.org/My App.dmg",
@@ -68,63 +68,83 @@ async fn a_release_is_created_changed_listed_and_deleted() {
              "sha512": BASE64_512, "size": 0},
         ],
     });
-    let reply = alice.post("/release/create", &full).await;
+    let reply = alice.post("/release/create", &row).await;
     let id = created(&reply);
     assert_eq!(reply.both(), (201, json!({"id": id})));
 
     let seed = listed(&alice).await[0]["rollout_seed"].as_str().unwrap().to_owned();
     assert!(seed.len() == 16 && seed.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{seed}");
-    let mut row = json!({
-        "id": id, "app_name": "desk", "version": "1.2.0-beta.1+b7", "channel": "beta", "publish": false,
-        "critical": true, "intermediate": true, "rollout": 25, "rollout_seed": seed,
-        "changelog": "### New\n- a <b>", "published_at": null, "artifacts": [
-            {"platform": "darwin", "arch": "arm64", "package": ".dmg", "link": "https://dl.example.org/My App.dmg",
-             "signature": "line one\nline two", "sha512": HEX_512, "size": 12_345_678},
-            {"platform": "windows", "arch": "amd64", "package": "", "link": "http://127.0.0.1:8/x?y=1#z",
-             "signature": null, "sha512": BASE64_512, "size": 0},
-        ],
-    });
-    let page = |row: &Value| json!({"items": [row], "total": 1, "page": 1, "limit": 50});
-    assert_eq!(alice.get("/release/list").await.json(), page(&row));
-
-    // Published for the first time a minute later; the seed and everything that was not given stay.
-    clock.advance(std::time::Duration::from_secs(60));
-    let reply = alice.post("/release/update", &json!({"id": id, "publish": true})).await;
-    assert_eq!(reply.both(), (200, json!({"id": id})));
-    row["publish"] = json!(true);
-    row["published_at"] = json!("2026-03-04T05:07:07.089Z");
-    assert_eq!(alice.get("/release/list").await.json(), page(&row));
-
-    // Withdrawn and published again: the first time counts.
-    clock.advance(std::time::Duration::from_secs(60));
-    alice.post("/release/update", &json!({"id": id, "publish": false})).await;
-    let change = json!({
-        "id": id, "publish": true, "critical": false, "intermediate": false, "rollout": 100, "changelog": "",
-        "artifacts": [artifact("windows", "arm64", ".exe")],
-    });
-    assert_eq!(alice.post("/release/update", &change).await.both(), (200, json!({"id": id})));
-    for (field, value) in [("critical", json!(false)), ("intermediate", json!(false)), ("rollout", json!(100))] {
-        row[field] = value;
-    }
-    row["changelog"] = json!("");
-    let mut exe = artifact("windows", "arm64", ".exe");
-    exe["signature"] = Value::Null;
-    exe["sha512"] = Value::Null;
-    exe["size"] = Value::Null;
-    row["artifacts"] = json!([exe]);
-    assert_eq!(alice.get("/release/list").await.json(), page(&row));
-    let reply = alice.post("/release/update", &json!({"id": id, "published_at": "2026-01-01T01:00:00+01:00"})).await;
-    assert_eq!(reply.both(), (200, json!({"id": id})));
-    row["published_at"] = json!("2026-01-01T00:00:00.000Z");
-    assert_eq!(alice.get("/release/list").await.json(), page(&row));
+    row["id"] = json!(id);
+    row["rollout_seed"] = json!(seed);
+    row["version"] = json!("1.2.0-beta.1+b7");
+    row["published_at"] = Value::Null;
+    row["artifacts"][1]["signature"] = Value::Null;
+    assert_eq!(alice.get("/release/list").await.both(), page(&json!([row])));
 
     let path = format!("/release/delete?id={id}");
     assert_eq!(alice.delete(&path).await.both(), (200, json!({"deleted": 1})));
-    assert_eq!(listed(&alice).await, json!([]));
+    assert_eq!(alice.get("/release/list").await.both(), page(&json!([])));
     let missing = json!({
         "error": "failed to delete release", "code": "not_found", "details": format!("no document found with ID {id}"),
     });
     assert_eq!(alice.delete(&path).await.both(), (404, missing));
+    // Nothing of it is left.
+    assert_eq!(count(&app, "SELECT COUNT(*) FROM artifacts"), 0);
+}
+
+#[tokio::test]
+async fn a_change_sets_what_it_names() {
+    let clock = Clock::stopped_at(NOON);
+    let app = TestApp::at(clock.clone(), &[]).await;
+    let alice = Caller::new(&app, "alice").await;
+    furnish(&alice).await;
+    let mut body = release("1.0", "beta");
+    body["publish"] = json!(false);
+    body["rollout"] = json!(5);
+    let id = created(&alice.post("/release/create", &body).await);
+    let mut row = listed(&alice).await[0].clone();
+    let change = async |fields: Value, expected: &Value| {
+        let mut body = fields;
+        body["id"] = json!(id);
+        assert_eq!(alice.post("/release/update", &body).await.both(), (200, json!({"id": id})));
+        assert_eq!(alice.get("/release/list").await.both(), page(&json!([expected])), "{body}");
+    };
+    change(json!({}), &row).await;
+
+    // Published for the first time a minute later; the seed and everything that was not given stay.
+    clock.advance(std::time::Duration::from_mins(1));
+    row["publish"] = json!(true);
+    row["published_at"] = json!("2026-03-04T05:07:07.089Z");
+    change(json!({"publish": true}), &row).await;
+
+    // Withdrawn and published again: the first time counts.
+    clock.advance(std::time::Duration::from_mins(1));
+    row["publish"] = json!(false);
+    change(json!({"publish": false}), &row).await;
+    row["publish"] = json!(true);
+    change(json!({"publish": true}), &row).await;
+
+    for (field, value) in [
+        ("critical", json!(true)),
+        ("intermediate", json!(true)),
+        ("rollout", json!(0)),
+        ("changelog", json!("New")),
+        ("critical", json!(false)),
+        ("intermediate", json!(false)),
+        ("rollout", json!(100)),
+        ("changelog", json!("")),
+        ("artifacts", json!([])),
+    ] {
+        row[field] = value.clone();
+        change(json!({ field: value }), &row).await;
+    }
+    let exe = artifact("windows", "arm64", ".exe");
+    row["artifacts"] = json!([exe]);
+    for field in ["signature", "sha512", "size"] {
+        row["artifacts"][0][field] = Value::Null;
+    }
+    row["published_at"] = json!("2026-01-01T00:00:00.000Z");
+    change(json!({"artifacts": [exe], "published_at": "2026-01-01T01:00:00+01:00"}), &row).await;
 }
 
 #[tokio::test]
@@ -581,4 +601,22 @@ async fn what_releases_refer_to_stays() {
     for (kind, id) in &ids[..2] {
         assert_eq!(alice.delete(&format!("/{kind}/delete?id={id}")).await.status, 200, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn the_whole_catalog_goes_with_its_owner() {
+    let app = TestApp::start().await;
+    let alice = Caller::new(&app, "alice").await;
+    let bob = Caller::new(&app, "bob").await;
+    for caller in [&alice, &bob] {
+        furnish(caller).await;
+        created(&caller.post("/release/create", &release("1.0", "stable")).await);
+    }
+    assert!(app.app.catalog.delete_user(&"bob".parse().unwrap()).await.unwrap());
+    for table in ["resources", "releases"] {
+        let left = format!("SELECT COUNT(*) FROM {table} WHERE owner_id NOT IN (SELECT id FROM users)");
+        assert_eq!(count(&app, &left), 0, "{table}");
+    }
+    assert_eq!(count(&app, "SELECT COUNT(*) FROM artifacts"), 1);
+    assert_eq!(versions(&alice).await, ["1.0"]);
 }

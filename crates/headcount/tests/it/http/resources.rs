@@ -245,14 +245,22 @@ async fn a_body_of_another_form_is_refused_whole() {
 #[tokio::test]
 async fn without_a_session_nothing_is_answered() {
     let app = TestApp::start().await;
-    let refused = (401, json!({"error": "missing authorization header", "code": "unauthenticated"}));
-    for (kind, ..) in PARTS {
+    let missing = (401, json!({"error": "missing authorization header", "code": "unauthenticated"}));
+    let unknown = (401, json!({"error": "invalid or expired token", "code": "unauthenticated"}));
+    let wrong = (405, json!({"error": "method not allowed", "code": "method_not_allowed"}));
+    let mut routes = vec![("GET", "/search".to_owned())];
+    for noun in ["app", "channel", "platform", "arch", "release"] {
         for (method, action) in [("POST", "create"), ("GET", "list"), ("POST", "update"), ("DELETE", "delete")] {
-            assert_eq!(app.request(method, &format!("/{kind}/{action}")).send().await.both(), refused);
+            routes.push((method, format!("/{noun}/{action}")));
         }
-        let wrong = app.request("PUT", &format!("/{kind}/create")).send().await;
-        assert_eq!(wrong.both(), (405, json!({"error": "method not allowed", "code": "method_not_allowed"})));
     }
+    for (method, path) in routes {
+        assert_eq!(app.request(method, &path).send().await.both(), missing, "{path}");
+        assert_eq!(app.request(method, &path).bearer("x").send().await.both(), unknown, "{path}");
+        assert_eq!(app.request("PUT", &path).send().await.both(), wrong, "{path}");
+        assert_eq!(app.request("OPTIONS", &path).send().await.status, 204, "{path}");
+    }
+    assert_eq!(app.request("POST", "/apps/latest").send().await.both(), wrong);
 }
 
 fn not_deleted(kind: &str, code: &str, details: &str) -> Value {

@@ -44,7 +44,7 @@ async fn versions_are_found_newest_first_in_the_contract_shape() {
     let files = json!([file("darwin", "arm64", ".dmg"), file("windows", "amd64", "")]);
     let more = json!({"artifacts": files, "critical": true, "intermediate": true, "rollout": 5, "changelog": "a<b"});
     let id = register(&alice, "0.9", "stable", more).await;
-    clock.advance(std::time::Duration::from_secs(9 * 3600));
+    clock.advance(std::time::Duration::from_hours(9));
     let newer = register(&alice, "0.10", "beta", json!({"publish": false})).await;
     alice.post("/release/update", &json!({"id": id, "critical": false})).await;
 
