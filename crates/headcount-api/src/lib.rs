@@ -4,5 +4,6 @@ pub mod account;
 pub mod catalog;
 pub mod check;
 pub mod error;
+pub mod import;
 pub mod release;
 pub mod report;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headcount_engine::unknown::UnknownVersions;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
@@ -23,6 +24,9 @@ use crate::store::cache::SegmentCache;
 
 /// How often the catalog is asked whether another process has changed it.
 const CATALOG_POLL: Duration = Duration::from_secs(1);
+
+/// How many imports may be under way at once.
+const MOST_IMPORTS: usize = 16;
 
 /// A running server, cheap to clone.
 #[derive(Clone, Debug)]
@@ -45,8 +49,12 @@ pub struct Parts {
     pub unknown_versions: Mutex<UnknownVersions>,
     /// The journal on this machine.
     pub spool: Arc<Spool>,
+    /// Where the segments live.
+    pub store: Arc<Store>,
     /// From the journal to the store.
     pub shipping: Shipping,
+    /// A place for each import that may be under way: each takes a thread.
+    pub imports: Semaphore,
     /// Answers questions over the segments.
     pub reports: Reports,
     /// Keeps the store small and the years in numbers.
@@ -98,7 +106,7 @@ impl App {
         let cache = Arc::new(SegmentCache::new(usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX)));
         let keeping = keep::Settings { retention_days: config.retention_days, replay_window: config.replay_window };
         let keeper = Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), keeping);
-        let reports = Reports::new(store, cache, shipping.clone(), clock.clone(), config.retention_days);
+        let reports = Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), config.retention_days);
         let recorder = Recorder::new(spool.clone(), clock.clone());
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
@@ -110,7 +118,9 @@ impl App {
             recorder,
             unknown_versions,
             spool,
+            store,
             shipping,
+            imports: Semaphore::new(MOST_IMPORTS),
             reports,
             keeper,
             threads,

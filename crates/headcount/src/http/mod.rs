@@ -7,6 +7,7 @@ mod compat;
 mod count;
 pub mod extract;
 pub mod health;
+mod import;
 mod latest;
 mod layers;
 pub mod query;
@@ -52,6 +53,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
 fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .merge(health::routes())
+        .merge(import::routes())
         .merge(apps::routes())
         .merge(report::routes())
         .merge(latest::routes())

@@ -10,6 +10,7 @@ use headcount_engine::row::Row;
 use headcount_engine::segment::Fold;
 
 use super::dictionary::Dictionary;
+use crate::spool::Receipt;
 use crate::store::{Block, MOST_NEW_PSEUDONYMS};
 use headcount_engine::mark::Mark;
 
@@ -18,17 +19,26 @@ use headcount_engine::mark::Mark;
 pub(super) struct DecodedRow {
     pub(super) mark: Mark,
     pub(super) row: Row,
-    pub(super) receipt: Option<Vec<u8>>,
+    pub(super) receipt: Option<Receipt>,
 }
 
 impl DecodedRow {
     /// The owners of whom the row holds something, each once.
     pub(super) fn owners(&self) -> Vec<OwnerId> {
         let events = self.row.events.iter().map(|event| event.owner);
-        let mut owners: Vec<OwnerId> = events.chain(self.row.tallies.iter().map(|tally| tally.owner)).collect();
+        let tallies = self.row.tallies.iter().map(|tally| tally.owner);
+        // An import of which every line was rejected is answered alike when it comes again.
+        let receipt = self.receipt.as_ref().map(|receipt| receipt.owner);
+        let mut owners: Vec<OwnerId> = events.chain(tallies).chain(receipt).collect();
         owners.sort_unstable();
         owners.dedup();
         owners
+    }
+
+    /// What an import of the owner is answered for this row.
+    pub(super) fn receipt_of(&self, owner: OwnerId) -> Option<(Mark, Vec<u8>)> {
+        let receipt = self.receipt.as_ref().filter(|receipt| receipt.owner == owner)?;
+        Some((self.mark, receipt.bytes.clone()))
     }
 }
 

@@ -273,7 +273,7 @@ impl Shipper {
                 block: None,
                 deltas: Vec::new(),
                 incomplete: incomplete.into_iter().filter(|&(_, day)| day >= first_day).collect(),
-                receipts: fresh.iter().filter_map(|row| Some((row.mark, row.receipt.clone()?))).collect(),
+                receipts: fresh.iter().filter_map(|row| row.receipt_of(owner)).collect(),
                 at: now,
             };
             if !step.incomplete.is_empty() {
@@ -353,23 +353,32 @@ impl Shipper {
         let now = self.clock.now();
         let before = Millis(now.0 - i64::try_from(self.settings.replay_window.as_millis()).unwrap_or(i64::MAX));
         let first_day = self.first_day(now);
-        let current = self.spool.current();
         let mut spent = Vec::new();
         for (&id, source) in &mut self.sources {
             let kept = tidy(source, now, before, (self.settings.replay_bytes, first_day));
             match kept {
                 Ok(true) => {}
-                Ok(false) if current == Some(id) || self.spool.is_importing(id) => {}
                 Ok(false) => spent.push(id),
                 Err(error) => tracing::warn!(spool = %id, %error, "a spool file could not be tidied"),
             }
         }
         for id in spent {
-            if let Some(source) = self.sources.remove(&id)
-                && let Err(error) = source.delete()
-            {
+            if let Err(error) = self.delete_spent(id) {
                 tracing::warn!(spool = %id, %error, "a spent spool file could not be deleted");
             }
+        }
+    }
+
+    /// Deletes a file, unless somebody writes it or has written to it since it was found to be spent.
+    fn delete_spent(&mut self, id: SpoolId) -> spool::Result<()> {
+        let Some(_claim) = self.spool.claim(id) else { return Ok(()) };
+        match self.sources.remove(&id) {
+            Some(source) if source.is_spent()? => source.delete(),
+            Some(source) => {
+                self.sources.insert(id, source);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 }

@@ -10,7 +10,7 @@ use headcount_engine::row::{self, Row, Tally};
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Result, Shared, SpoolError, SpoolFile, StoredRow};
+use super::{Claim, Result, Shared, SpoolError, SpoolFile, StoredRow};
 use crate::clock::Clock;
 use headcount_engine::mark::{Mark, SpoolId};
 use headcount_engine::recorded::{Recorded, SkipReason};
@@ -41,12 +41,13 @@ pub(super) struct Committer {
 struct Open {
     file: SpoolFile,
     next_row: u64,
+    // Nobody deletes the file while it is written.
+    _claim: Option<Claim>,
 }
 
 impl Committer {
     pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock) -> Result<Self> {
-        let open = open_new(&directory, &clock)?;
-        shared.current.store(Some(Arc::new(open.file.id())));
+        let open = open_new(&directory, &shared, &clock)?;
         Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None })
     }
 
@@ -104,7 +105,6 @@ impl Committer {
                 // finds out; nothing is written to it any more.
                 tracing::error!(%error, spool = %open.file.id(), "a spool file failed and is set aside");
                 self.file = None;
-                self.shared.current.store(None);
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Unconfirmed
             }
@@ -116,11 +116,8 @@ impl Committer {
             return;
         }
         self.tried = Instant::now();
-        match open_new(&self.directory, &self.clock) {
-            Ok(open) => {
-                self.shared.current.store(Some(Arc::new(open.file.id())));
-                self.file = Some(open);
-            }
+        match open_new(&self.directory, &self.shared, &self.clock) {
+            Ok(open) => self.file = Some(open),
             Err(error) => tracing::error!(%error, "no new spool file can be opened: events are skipped"),
         }
     }
@@ -143,7 +140,10 @@ impl Committer {
     }
 }
 
-fn open_new(directory: &std::path::Path, clock: &Clock) -> Result<Open> {
-    let file = SpoolFile::create(directory, SpoolId(rand::random()), clock.now(), true)?;
-    Ok(Open { file, next_row: 0 })
+fn open_new(directory: &std::path::Path, shared: &Arc<Shared>, clock: &Clock) -> Result<Open> {
+    let id = SpoolId(rand::random());
+    // No other file has this id, so nobody else can have claimed it.
+    let claim = Claim::take(shared, id);
+    let file = SpoolFile::create(directory, id, clock.now(), true)?;
+    Ok(Open { file, next_row: 0, _claim: claim })
 }

@@ -13,8 +13,10 @@ use headcount_engine::mark::{Mark, SpoolId};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS spool (format INTEGER NOT NULL, created_at INTEGER NOT NULL, sealed INTEGER NOT NULL);
-    -- The journal. `receipt` is what an import is answered for this row.
-    CREATE TABLE IF NOT EXISTS row (id INTEGER PRIMARY KEY, tag BLOB NOT NULL, body BLOB NOT NULL, receipt BLOB);
+    -- The journal. `receipt` is what an import of the owner is answered for this row.
+    CREATE TABLE IF NOT EXISTS row (
+        id INTEGER PRIMARY KEY, tag BLOB NOT NULL, body BLOB NOT NULL, owner BLOB, receipt BLOB
+    );
     -- Which days the rows held that are no longer kept: the newest such row for each.
     CREATE TABLE IF NOT EXISTS dropped (
         owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (owner, app, day)
@@ -35,8 +37,17 @@ pub struct StoredRow {
     pub mark: Mark,
     /// A sealed [`row::Row`].
     pub body: Vec<u8>,
-    /// What the import that brought it is answered, if it came from one.
-    pub receipt: Option<Vec<u8>>,
+    /// What the import that brought it is answered, if it came from one that has numbers.
+    pub receipt: Option<Receipt>,
+}
+
+/// What an import is answered for one row. The row belongs to the owner even where it holds no event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Whose import it is.
+    pub owner: OwnerId,
+    /// The body of the reply.
+    pub bytes: Vec<u8>,
 }
 
 /// One file of the spool, open for reading or for writing.
@@ -62,11 +73,14 @@ impl SpoolFile {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        connection.execute_batch(SCHEMA)?;
-        connection.execute(
+        // In one step: whoever finds the tables finds the file whole.
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute(
             "INSERT INTO spool (format, created_at, sealed) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM spool)",
             params![FORMAT, now.0, sealed],
         )?;
+        transaction.commit()?;
         let file = Self { id, path, connection };
         file.check_format()?;
         Ok(file)
@@ -85,7 +99,16 @@ impl SpoolFile {
         Ok(Some(file))
     }
 
+    /// Whether its creation came so far that it can hold rows.
+    fn has_tables(&self) -> Result<bool> {
+        let tables = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'spool')";
+        Ok(self.connection.query_row(tables, [], |row| row.get(0))?)
+    }
+
     fn check_format(&self) -> Result<()> {
+        if !self.has_tables()? {
+            return Ok(());
+        }
         let found: i64 = self.connection.query_row("SELECT format FROM spool", [], |row| row.get(0))?;
         if found <= FORMAT {
             return Ok(());
@@ -100,7 +123,7 @@ impl SpoolFile {
 
     /// Whether all its rows may be shipped.
     pub fn is_sealed(&self) -> Result<bool> {
-        Ok(self.connection.query_row("SELECT sealed FROM spool", [], |row| row.get(0))?)
+        Ok(self.has_tables()? && self.connection.query_row("SELECT sealed FROM spool", [], |row| row.get(0))?)
     }
 
     /// Says that the import has ended: its rows may be shipped.
@@ -112,15 +135,22 @@ impl SpoolFile {
     /// Appends one row; it is on disk when this returns.
     pub fn append(&self, row: &StoredRow) -> Result<()> {
         self.connection
-            .prepare_cached("INSERT INTO row (id, tag, body, receipt) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![row.mark.row as i64, row.mark.tag, row.body, row.receipt])?;
+            .prepare_cached("INSERT INTO row (id, tag, body, owner, receipt) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![
+                row.mark.row as i64,
+                row.mark.tag,
+                row.body,
+                row.receipt.as_ref().map(|receipt| receipt.owner.0.as_bytes()),
+                row.receipt.as_ref().map(|receipt| &receipt.bytes),
+            ])?;
         Ok(())
     }
 
     /// The rows behind `after`, in order, up to about `bytes` of them but at least one if there is any.
     pub fn rows_after(&self, after: Option<u64>, bytes: usize) -> Result<Vec<StoredRow>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id > ?1 ORDER BY id")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, tag, body, owner, receipt FROM row WHERE id > ?1 ORDER BY id")?;
         let mut found = statement.query([after.map_or(-1, |row| row as i64)])?;
         let (mut rows, mut taken) = (Vec::new(), 0);
         while taken < bytes
@@ -135,7 +165,8 @@ impl SpoolFile {
 
     /// The row of that number, if it is kept.
     pub fn row(&self, number: u64) -> Result<Option<StoredRow>> {
-        let mut statement = self.connection.prepare_cached("SELECT id, tag, body, receipt FROM row WHERE id = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, tag, body, owner, receipt FROM row WHERE id = ?1")?;
         Ok(statement.query_row([number as i64], stored_row).optional()?)
     }
 
@@ -276,9 +307,10 @@ impl SpoolFile {
 }
 
 fn stored_row(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
-    Ok(StoredRow {
-        mark: Mark { row: row.get::<_, i64>(0)? as u64, tag: row.get(1)? },
-        body: row.get(2)?,
-        receipt: row.get(3)?,
-    })
+    let owner: Option<[u8; 12]> = row.get(3)?;
+    let receipt = match owner {
+        Some(owner) => Some(Receipt { owner: OwnerId(Id::from_bytes(owner)), bytes: row.get(4)? }),
+        None => None,
+    };
+    Ok(StoredRow { mark: Mark { row: row.get::<_, i64>(0)? as u64, tag: row.get(1)? }, body: row.get(2)?, receipt })
 }

@@ -5,6 +5,7 @@
 
 mod committer;
 mod file;
+mod import;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,15 +13,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use headcount_engine::day::Millis;
 use headcount_engine::event::Event;
 use headcount_engine::mark::SpoolId;
 use headcount_engine::row::Tally;
 use tokio::sync::{mpsc, oneshot};
 
 use self::committer::{Committer, Waiting};
-pub use self::file::{SpoolFile, StoredRow};
+pub use self::file::{Receipt, SpoolFile, StoredRow};
+pub use self::import::{Placed, WholeImport};
 use crate::clock::Clock;
 use headcount_engine::recorded::{Recorded, SkipReason};
 
@@ -67,10 +67,8 @@ struct Shared {
     // A commit takes longer than requests wait: further ones do not wait at all.
     overdue: AtomicBool,
     used_bytes: AtomicU64,
-    // The file that is written now.
-    current: ArcSwapOption<SpoolId>,
-    // The files that imports of this process write now.
-    importing: Mutex<HashSet<SpoolId>>,
+    // The files that somebody writes, or deletes, now.
+    claimed: Mutex<HashSet<SpoolId>>,
 }
 
 /// The journal of this process.
@@ -106,26 +104,14 @@ impl Spool {
         self.shared.commits.load(Ordering::Acquire)
     }
 
-    /// The file that is written now; every other one is only drained.
-    pub fn current(&self) -> Option<SpoolId> {
-        self.shared.current.load().as_deref().copied()
+    /// Takes the right to write or to delete that file; `None` while somebody else of this process has it.
+    pub fn claim(&self, id: SpoolId) -> Option<Claim> {
+        Claim::take(&self.shared, id)
     }
 
-    /// Whether an import of this process writes that file now.
-    pub fn is_importing(&self, id: SpoolId) -> bool {
-        self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
-    }
-
-    /// Opens the file of an import for writing, or gives `None` while another import of this process writes it. A file
-    /// that is not `sealed` is not shipped, and does not survive a restart, before [`SpoolFile::seal`].
-    pub fn import(&self, id: SpoolId, now: Millis, sealed: bool) -> Result<Option<Import>> {
-        let fresh = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        if !fresh {
-            return Ok(None);
-        }
-        let claim = Claim { id, shared: self.shared.clone() };
-        let file = SpoolFile::create(&self.directory, id, now, sealed)?;
-        Ok(Some(Import { file, _claim: claim }))
+    /// Whether the files of the spool take as many bytes as they may.
+    pub fn is_full(&self) -> bool {
+        self.shared.used_bytes.load(Ordering::Relaxed) >= self.limits.max_bytes
     }
 
     /// Commits what waits and ends the committer; whatever comes later is skipped.
@@ -135,7 +121,7 @@ impl Spool {
 
     /// Hands an event over, and waits a short time for its commit.
     pub async fn record(&self, event: Event) -> Recorded {
-        if self.shared.used_bytes.load(Ordering::Relaxed) >= self.limits.max_bytes {
+        if self.is_full() {
             return Recorded::Skipped(SkipReason::Disk);
         }
         let (answer, answered) = oneshot::channel();
@@ -165,23 +151,23 @@ impl Spool {
     }
 }
 
-/// The file of one import. While it lives, nobody deletes the file and no other import writes it.
+/// The right to write or to delete one file of the spool. While it lives, nobody else has it.
 #[derive(Debug)]
-pub struct Import {
-    /// The file.
-    pub file: SpoolFile,
-    _claim: Claim,
-}
-
-#[derive(Debug)]
-struct Claim {
+pub struct Claim {
     id: SpoolId,
     shared: Arc<Shared>,
 }
 
+impl Claim {
+    fn take(shared: &Arc<Shared>, id: SpoolId) -> Option<Self> {
+        let fresh = shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        fresh.then(|| Self { id, shared: shared.clone() })
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

@@ -4,6 +4,8 @@ mod apps;
 mod check;
 mod check_events;
 mod check_input;
+mod golden;
+mod import;
 mod layers;
 mod releases;
 mod renames;
