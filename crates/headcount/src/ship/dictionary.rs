@@ -60,7 +60,7 @@ impl Dictionary {
     }
 
     /// Follows the store: takes what came, or starts anew where the store's dictionary does not continue this one.
-    pub(super) fn follow(&mut self, tail: DictionaryTail) {
+    pub(super) fn follow(&mut self, tail: &DictionaryTail) {
         if !tail.follows {
             *self = Self::default();
         }

@@ -335,7 +335,7 @@ impl Shipper {
     async fn follow_dictionary(&mut self, owner: OwnerId) -> Result<(), ShipError> {
         let dictionary = self.dictionaries.entry(owner).or_default();
         let tail = self.store.dictionary(owner, dictionary.state()).await?;
-        dictionary.follow(tail);
+        dictionary.follow(&tail);
         Ok(())
     }
 

@@ -45,11 +45,12 @@ impl Embedded {
     pub(super) async fn open(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
         let (path, own) = (path.to_owned(), installation.clone());
         blocking(move || {
-            let writer = connect(&path)?;
+            let mut writer = connect(&path)?;
+            // Nothing is written to a store that is refused.
+            check_installation(&writer, &path, &own)?;
             writer.pragma_update(None, "journal_mode", "WAL")?;
             writer.pragma_update(None, "synchronous", "FULL")?;
-            writer.execute_batch(include_str!("embedded/schema.sql"))?;
-            check_installation(&writer, &path, &own)?;
+            create(&mut writer, &own)?;
             Ok(Self(Arc::new(File { path, writer: Mutex::new(writer), readers: Mutex::default() })))
         })
         .await
@@ -133,11 +134,11 @@ impl Embedded {
     }
 
     pub(super) async fn heads(&self) -> Result<Vec<Head>, StoreError> {
-        self.read(|transaction| read::heads(transaction)).await
+        self.read(read::heads).await
     }
 
     pub(super) async fn owners(&self) -> Result<Vec<OwnerId>, StoreError> {
-        self.read(|transaction| read::owners(transaction)).await
+        self.read(read::owners).await
     }
 
     pub(super) async fn compact(&self, compaction: Compaction) -> Result<bool, StoreError> {
@@ -178,12 +179,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Refuses a store whose pseudonyms were made with another secret: no device would be recognised again.
 fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> Result<(), StoreError> {
-    let hash = blake3::hash(&own.secret);
-    let fingerprint = &hash.as_bytes()[..8];
-    writer.execute(
-        "INSERT INTO installation (id, fingerprint, format) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
-        params![own.id.to_string(), fingerprint, FORMAT],
-    )?;
+    if !writer.table_exists(None, "installation")? {
+        return Ok(());
+    }
     let (found, found_fingerprint, format) =
         writer.query_row("SELECT id, fingerprint, format FROM installation", [], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
@@ -192,10 +190,27 @@ fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> R
     if format > FORMAT {
         return Err(StoreError::Newer { path, found: format, known: FORMAT });
     }
-    if found != own.id.to_string() || found_fingerprint != fingerprint {
+    if found != own.id.to_string() || found_fingerprint != fingerprint(own) {
         return Err(StoreError::Foreign { path, found, own: own.id.to_string() });
     }
     Ok(())
+}
+
+/// Creates what is missing, all at once.
+fn create(writer: &mut Connection, own: &Installation) -> rusqlite::Result<()> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(include_str!("embedded/schema.sql"))?;
+    transaction.execute(
+        "INSERT INTO installation (id, fingerprint, format) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
+        params![own.id.to_string(), fingerprint(own), FORMAT],
+    )?;
+    transaction.commit()
+}
+
+fn fingerprint(own: &Installation) -> [u8; 8] {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(&own.secret).as_bytes()[..8]);
+    first
 }
 
 fn mark_of(transaction: &Transaction<'_>, spool: SpoolId, owner: OwnerId) -> rusqlite::Result<Option<Mark>> {

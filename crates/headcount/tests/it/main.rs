@@ -8,4 +8,5 @@ mod cli;
 mod http;
 mod journal;
 mod process;
+mod store;
 mod tidy;

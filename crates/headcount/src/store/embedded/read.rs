@@ -24,7 +24,10 @@ pub(super) fn marks(transaction: &Transaction<'_>, spool: SpoolId) -> rusqlite::
 
 pub(super) fn owners(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<OwnerId>> {
     transaction
-        .prepare_cached("SELECT owner FROM dictionary UNION SELECT owner FROM segment UNION SELECT owner FROM mark")?
+        .prepare_cached(
+            "SELECT owner FROM dictionary UNION SELECT owner FROM segment UNION SELECT owner FROM mark \
+             UNION SELECT owner FROM receipt UNION SELECT owner FROM incomplete UNION SELECT owner FROM erased",
+        )?
         .query_map([], |row| owner_id(row, 0))?
         .collect()
 }
@@ -78,9 +81,10 @@ pub(super) fn view(
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
         let (app, day, version) = (app_id(row, 0)?, day_of(row, 1)?, version(row, 2)?);
-        let known = known
-            .get(&(app, day))
-            .filter(|known| (known.epoch, known.generation) == (version.epoch, version.generation));
+        // A reader that is ahead has seen what the store has lost since.
+        let known = known.get(&(app, day)).filter(|known| {
+            (known.epoch, known.generation) == (version.epoch, version.generation) && known.sequence <= version.sequence
+        });
         let base = match known {
             Some(_) => None,
             None => Some(Base { pieces: pieces(transaction, owner, app, day, version.generation)? }),

@@ -13,24 +13,30 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
     if mark != step.expected_mark {
         return Ok(Applied::MarkMoved(mark));
     }
+    if is_erased(transaction, owner, None)? {
+        // What still comes of it is passed over, whatever dictionary it was made for.
+        move_mark(transaction, owner, step)?;
+        return Ok(Applied::Yes);
+    }
     let (state, ordinals, since) =
         dictionary_state(transaction, owner)?.unwrap_or((DictionaryState::default(), 0, step.at));
     if state != step.expected_dictionary {
         return Ok(Applied::DictionaryMoved(state));
     }
-    let erased = is_erased(transaction, owner, None)?;
-    if let Some(block) = step.block.as_ref().filter(|_| !erased) {
+    if let Some(block) = &step.block {
         let state = DictionaryState { last_block: block.id, ..state };
         append_block(transaction, owner, ordinals, block)?;
         write_state(transaction, owner, state, ordinals + block.pseudonyms.len() as u64, since)?;
     }
     for (app, day, bytes) in &step.deltas {
-        if !erased && !is_erased(transaction, owner, Some(*app))? {
+        if !is_erased(transaction, owner, Some(*app))? {
             append_delta(transaction, owner, *app, *day, (state.epoch, bytes, step.at))?;
         }
     }
-    for (app, day) in step.incomplete.iter().filter(|_| !erased) {
-        mark_incomplete(transaction, owner, *app, *day)?;
+    for (app, day) in &step.incomplete {
+        if !is_erased(transaction, owner, Some(*app))? {
+            mark_incomplete(transaction, owner, *app, *day)?;
+        }
     }
     for (mark, bytes) in &step.receipts {
         transaction
@@ -39,12 +45,16 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
             )?
             .execute(params![step.spool.0, owner.0.as_bytes(), mark.row as i64, mark.tag, bytes, step.at.0])?;
     }
-    if let Some(mark) = step.mark {
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO mark (spool, owner, row, tag, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![step.spool.0, owner.0.as_bytes(), mark.row as i64, mark.tag, step.at.0])?;
-    }
+    move_mark(transaction, owner, step)?;
     Ok(Applied::Yes)
+}
+
+fn move_mark(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) -> rusqlite::Result<()> {
+    let Some(mark) = step.mark else { return Ok(()) };
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO mark (spool, owner, row, tag, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![step.spool.0, owner.0.as_bytes(), mark.row as i64, mark.tag, step.at.0])
+        .map(drop)
 }
 
 fn is_erased(transaction: &Transaction<'_>, owner: OwnerId, app: Option<AppId>) -> rusqlite::Result<bool> {
