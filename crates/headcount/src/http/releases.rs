@@ -2,6 +2,7 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
+use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -32,10 +33,14 @@ const CLOCK_TOLERANCE: i64 = 3_600_000;
 
 pub(super) fn routes() -> ApiRouter<App> {
     ApiRouter::new()
-        .api_route("/release/create", post_with(create, described("Register one release")))
+        .api_route("/release/create", post_with(create, describe_create))
         .api_route("/release/update", post_with(update, described("Change one release; what is not given stays")))
         .api_route("/release/delete", delete_with(delete, described("Delete one release")))
         .api_route("/release/list", get_with(list, described("List releases, the newest version first")))
+}
+
+fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    described("Register one release")(operation).response::<201, Json<wire::ReleaseId>>()
 }
 
 impl RequestBody for wire::CreateRelease {}

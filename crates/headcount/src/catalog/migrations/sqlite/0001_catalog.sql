@@ -60,7 +60,8 @@ CREATE TABLE former_names (
     PRIMARY KEY (owner_id, kind, name)
 );
 
--- `version_order` is equal for versions of equal precedence. `channel_id` is '' where the owner has no channels.
+-- `version_order` sorts by its bytes as versions do, and is equal where they are of equal precedence.
+-- `channel_id` is '' where the owner has no channels.
 CREATE TABLE releases (
     seq             INTEGER PRIMARY KEY AUTOINCREMENT,
     id              TEXT NOT NULL UNIQUE,
