@@ -36,6 +36,18 @@ fn program(folder: &Path, variables: &[(&str, &str)]) -> Command {
     command
 }
 
+/// How the process ended, or nothing if it did not within the deadline.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let started = Instant::now();
+    while started.elapsed() < DEADLINE {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    None
+}
+
 /// Runs a command that ends by itself.
 pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Done {
     let mut command = program(folder, variables);
@@ -43,6 +55,10 @@ pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str],
     let mut child = command.spawn().unwrap();
     // A command that fails before it reads closes its end.
     _ = child.stdin.take().unwrap().write_all(input);
+    if wait(&mut child).is_none() {
+        child.kill().unwrap();
+        panic!("{arguments:?} did not end: {:?}", child.wait_with_output().unwrap());
+    }
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Done { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -104,13 +120,7 @@ impl Server {
     /// Waits until it has ended: how, after how long, and the rest of standard output.
     pub(crate) fn wait(&mut self) -> (ExitStatus, Duration, String) {
         let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(started.elapsed() < DEADLINE, "the server did not end: {}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        let status = wait(&mut self.child).unwrap_or_else(|| panic!("the server did not end: {}", self.log()));
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (status, started.elapsed(), rest)

@@ -1,5 +1,9 @@
 //! The accounts of users.
 
+use std::time::Duration;
+
+use headcount::clock::Clock;
+use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
 use crate::app::{Reply, TestApp};
@@ -106,5 +110,93 @@ async fn only_the_own_account_can_be_updated() {
 
     for name in ["alice", "bob"] {
         assert_eq!(login(&app, name, &format!("the password of {name}")).await.status, 200);
+    }
+}
+
+/// The catalog's tables, as another process of this installation sees them.
+fn tables(app: &TestApp) -> rusqlite::Connection {
+    rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap()
+}
+
+fn count(tables: &rusqlite::Connection, table: &str, owner: &str) -> i64 {
+    let count = format!("SELECT COUNT(*) FROM {table} WHERE owner_id = ?1");
+    tables.query_row(&count, [owner], |row| row.get(0)).unwrap()
+}
+
+/// Makes a team user of that owner, who is known by the administrator's token from then on.
+fn become_team_user(tables: &rusqlite::Connection, owner: &str, token: &str) {
+    let statement = "INSERT INTO users (id, name, password, role, owner_id, created_at, updated_at) \
+                     VALUES ('00000000000000000000beef', 'team', '', 'team', ?1, 0, 0)";
+    tables.execute(statement, [owner]).unwrap();
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(token));
+    let statement = "UPDATE sessions SET user_id = '00000000000000000000beef' WHERE token_hash = ?1";
+    assert_eq!(tables.execute(statement, [hash]).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_team_user_is_no_administrator() {
+    let app = TestApp::start().await;
+    let token = app.administrator("alice").await;
+    let id = id_of(&app, &token).await;
+    become_team_user(&tables(&app), &id, &token);
+
+    let reply = app.request("GET", "/whoami").bearer(&token).send().await;
+    let id = "00000000000000000000beef";
+    assert_eq!(whole(&reply), (200, json!({"id": id, "username": "team", "is_admin": false})));
+    let body = json!({"id": id, "username": "team", "password": "a new password"});
+    let refused = (403, json!({"error": "Admin access required", "code": "forbidden"}));
+    assert_eq!(update(&app, &token, body).await, refused);
+}
+
+#[tokio::test]
+async fn an_administrator_goes_with_everything_that_it_owned() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.administrator("alice").await, app.administrator("bob").await);
+    let mut owners = Vec::new();
+    for token in [&alice, &bob] {
+        owners.push(id_of(&app, token).await);
+        let created = app.request("POST", "/channel/create").bearer(token).json(&json!({"channel": "stable"})).send();
+        assert_eq!(created.await.status, 200);
+    }
+    let tables = tables(&app);
+    become_team_user(&tables, &owners[0], &alice);
+
+    assert!(app.app.catalog.delete_user(&"alice".parse().unwrap()).await.unwrap());
+
+    let rows = |owner: &str| ["users", "resources", "erasures"].map(|table| count(&tables, table, owner));
+    assert_eq!((rows(&owners[0]), rows(&owners[1])), ([0, 0, 1], [1, 1, 0]));
+    let sessions: i64 = tables.query_row("SELECT COUNT(*) FROM sessions", [], |row| row.get(0)).unwrap();
+    assert_eq!(sessions, 1);
+    let erased: String = tables.query_row("SELECT app_id FROM erasures", [], |row| row.get(0)).unwrap();
+    assert_eq!(erased, "");
+    assert_eq!(app.request("GET", "/channel/list").bearer(&bob).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_session_is_noted_each_five_minutes() {
+    let clock = Clock::stopped_at(Millis(1_770_000_000_000));
+    let app = TestApp::at(clock.clone(), &[]).await;
+    let token = app.administrator("alice").await;
+    let tables = tables(&app);
+    let last_use = || -> i64 { tables.query_row("SELECT last_used_at FROM sessions", [], |row| row.get(0)).unwrap() };
+    for (minutes, noted) in [(4, 0), (1, 5), (4, 5), (30, 39)] {
+        clock.advance(Duration::from_mins(minutes));
+        id_of(&app, &token).await;
+        assert_eq!(last_use() - 1_770_000_000_000, noted * 60_000);
+    }
+}
+
+#[tokio::test]
+async fn only_hashes_of_secrets_are_stored() {
+    let app = TestApp::start().await;
+    let setup = app.app.catalog.offer_setup().await.unwrap().unwrap().reveal().to_owned();
+    let token = app.administrator("alice").await;
+    let stored: String = tables(&app).query_row("SELECT password FROM users", [], |row| row.get(0)).unwrap();
+    assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+    for file in ["catalog.db", "catalog.db-wal"] {
+        let bytes = std::fs::read(app.directory().join(file)).unwrap();
+        for secret in [&setup[4..], &token[4..], "the password of alice"] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+        }
     }
 }
