@@ -74,8 +74,14 @@ impl TestApp {
     }
 
     /// Stops the server and starts it again on the same directory.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
+    }
+
+    /// The same, with the directory changed meanwhile.
+    pub(crate) async fn restart_after(mut self, change: impl FnOnce(&std::path::Path)) -> Self {
         self.stop_server().await;
+        change(&self.directory);
         Self::open(self.directory.clone(), self.settings.clone(), self.clock.clone()).await
     }
 
@@ -87,6 +93,10 @@ impl TestApp {
         let user = catalog.create_administrator(&name.parse().unwrap(), &password).await.unwrap().unwrap();
         let known = Credentials { user, password };
         catalog.open_session(&known, self.app.config.session).await.unwrap().unwrap().reveal().to_owned()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -184,6 +194,15 @@ pub(crate) struct Caller<'a> {
 impl<'a> Caller<'a> {
     pub(crate) async fn new(app: &'a TestApp, name: &str) -> Self {
         Self { app, token: app.administrator(name).await }
+    }
+
+    /// The holder of a token that was given before a restart.
+    pub(crate) fn known(app: &'a TestApp, token: &str) -> Self {
+        Self { app, token: token.to_owned() }
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> TestRequest {

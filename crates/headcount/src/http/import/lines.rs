@@ -114,3 +114,28 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_pause_for_30_seconds() {
+        let started = tokio::time::Instant::now();
+        let pieces = futures_util::stream::unfold(0, async |piece| {
+            let pause = if piece < 2 { Duration::from_millis(29_999) } else { Duration::from_hours(1) };
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, std::io::Error>("x"), piece + 1))
+        });
+        let mut pieces = Pieces::of(Body::from_stream(pieces));
+        for _ in 0..2 {
+            assert_eq!(pieces.next().await.unwrap(), Some(Bytes::from("x")));
+        }
+        let error = pieces.next().await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.to_string().as_str()),
+            (Code::TimedOut, "the request body paused for more than 30 seconds")
+        );
+        assert_eq!(started.elapsed().as_secs(), 89);
+    }
+}
