@@ -28,6 +28,8 @@ pub struct NewRelease {
     pub version: Version,
     /// The name of the channel.
     pub channel: Option<String>,
+    /// What decides which devices a staged rollout includes; random if it is not given.
+    pub rollout_seed: Option<[u8; 8]>,
     /// The rest.
     pub content: Content,
 }
@@ -94,7 +96,7 @@ impl Catalog {
         .bind(i64::from(content.critical.unwrap_or_default()))
         .bind(i64::from(content.intermediate.unwrap_or_default()))
         .bind(i64::from(content.rollout_percent.unwrap_or(100)))
-        .bind(hex::encode(rand::random::<[u8; 8]>()))
+        .bind(hex::encode(new.rollout_seed.unwrap_or_else(rand::random)))
         .bind(content.changelog.unwrap_or_default())
         .bind(published_at.map(|at| at.0))
         .bind(now.0)

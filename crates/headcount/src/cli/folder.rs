@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file whose lock says that a process uses the folder. It is empty and stays.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// The file that is written to find out whether files can be.
 const TRIAL: &str = "trial";
 

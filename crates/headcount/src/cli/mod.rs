@@ -1,5 +1,6 @@
 //! The command line.
 
+mod demo;
 mod folder;
 mod log;
 mod serve;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, ServeArgs, process_environment, read_dotenv, render_effective};
 
+use self::demo::ForeignFolder;
 use self::folder::FolderError;
 
 /// Which of your devices run which version: an update-check server that counts exactly.
@@ -31,6 +33,8 @@ enum Command {
     Config(ServeArgs),
     /// Manage the accounts of administrators, also while the server runs
     User(user::UserArgs),
+    /// Serve a made-up fleet, to look around
+    Demo(demo::DemoArgs),
 }
 
 /// Why a command failed: one line for standard error, and the exit code.
@@ -40,6 +44,8 @@ enum Failure {
     Settings(#[from] ConfigError),
     #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error(transparent)]
+    Foreign(#[from] ForeignFolder),
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
 }
@@ -47,7 +53,7 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::Folder(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::Folder(_) | Self::Foreign(_) => ExitCode::from(2),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }
@@ -67,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => show_config(&args),
         Command::User(args) => user::run(args),
+        Command::Demo(args) => demo::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,7 +47,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Is cancelled when the process is told to stop, by SIGTERM or SIGINT.
-fn stop_signal() -> std::io::Result<CancellationToken> {
+pub(super) fn stop_signal() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     // Received, it only makes the write fail, which is handled like a full disk.
     drop(signal(SignalKind::from_raw(SIGXFSZ))?);
@@ -100,7 +100,7 @@ fn greeting(address: SocketAddr, setup: Option<&Token>) -> String {
 }
 
 /// An address that this machine reaches itself by.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

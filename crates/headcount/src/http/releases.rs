@@ -160,6 +160,7 @@ fn new_release(body: wire::CreateRelease, now: Millis) -> Result<NewRelease, Err
         version: version(&body.version)?,
         app: body.app_name,
         channel: body.channel.filter(|name| !name.is_empty()),
+        rollout_seed: None,
         content: Content {
             published: Some(body.publish),
             critical: Some(body.critical),

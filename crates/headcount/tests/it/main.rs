@@ -5,6 +5,7 @@
 mod app;
 mod catalog;
 mod cli;
+mod demo;
 mod http;
 mod journal;
 mod process;

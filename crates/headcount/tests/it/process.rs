@@ -64,7 +64,7 @@ pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str],
     Done { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// `headcount serve` on a free loopback port. It is killed when the test ends.
+/// `headcount serve` or `headcount demo` on a free loopback port. It is killed when the test ends.
 pub(crate) struct Server {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
@@ -75,9 +75,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it in that folder, with its data in `./data`, and waits until it serves.
     pub(crate) fn start(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_command("serve", folder, variables, arguments)
+    }
+
+    /// The same for another command that serves.
+    pub(crate) fn start_command(name: &str, folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let log = fresh_directory().join("log");
         let mut command = program(folder, variables);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
+        command.args([name, "--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
         let stderr = std::fs::File::create(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -99,7 +104,12 @@ impl Server {
 
     /// The next two lines of standard output: the first start says how to create the first administrator.
     pub(crate) fn setup_lines(&mut self) -> [String; 2] {
-        [(); 2].map(|()| {
+        self.next_lines()
+    }
+
+    /// The next lines of standard output.
+    pub(crate) fn next_lines<const COUNT: usize>(&mut self) -> [String; COUNT] {
+        [(); COUNT].map(|()| {
             let mut line = String::new();
             self.stdout.read_line(&mut line).unwrap();
             line

@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("demo", &["app", "catalog", "password", "spool"]),
 ];
 
 /// Crates that the manifest of a crate must not depend on: each crate exists for what it does without.

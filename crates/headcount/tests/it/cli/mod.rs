@@ -1,5 +1,6 @@
 //! Tests that enter by the command line.
 
+mod demo;
 mod log;
 mod serve;
 mod user;
