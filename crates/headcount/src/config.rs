@@ -25,6 +25,9 @@ pub type Variables = BTreeMap<String, String>;
 const PREFIX: &str = "HEADCOUNT_";
 const PORT: &str = "PORT";
 
+/// The variable that holds the token of an administrator, for commands that talk to a server. No setting of the server.
+pub const TOKEN_VARIABLE: &str = "HEADCOUNT_TOKEN";
+
 /// Where the segments live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorePlace {
@@ -193,8 +196,9 @@ struct Effective {
 
 impl Given<'_> {
     fn refuse_unknown_names(&self) -> Result<(), ConfigError> {
-        let in_environment = self.env.keys().filter(|name| name.starts_with(PREFIX) && !is_known(name));
-        let in_dotenv = self.dotenv.keys().filter(|name| !is_known(name) && !IGNORED.contains(&name.as_str()));
+        let is_unknown = |name: &str| !is_known(name) && name != TOKEN_VARIABLE;
+        let in_environment = self.env.keys().filter(|name| name.starts_with(PREFIX) && is_unknown(name));
+        let in_dotenv = self.dotenv.keys().filter(|name| is_unknown(name) && !IGNORED.contains(&name.as_str()));
         let unknown = in_environment
             .map(|name| (name, Source::Environment))
             .chain(in_dotenv.map(|name| (name, Source::Dotenv)))

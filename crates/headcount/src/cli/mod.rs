@@ -2,6 +2,7 @@
 
 mod demo;
 mod folder;
+mod import;
 mod log;
 mod serve;
 mod user;
@@ -33,6 +34,8 @@ enum Command {
     Config(ServeArgs),
     /// Manage the accounts of administrators, also while the server runs
     User(user::UserArgs),
+    /// Import what was counted elsewhere into a running server
+    Import(import::ImportArgs),
     /// Serve a made-up fleet, to look around
     Demo(demo::DemoArgs),
 }
@@ -42,6 +45,8 @@ enum Command {
 enum Failure {
     #[error(transparent)]
     Settings(#[from] ConfigError),
+    #[error("{0}")]
+    Arguments(String),
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
@@ -53,7 +58,7 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::Folder(_) | Self::Foreign(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::Arguments(_) | Self::Folder(_) | Self::Foreign(_) => ExitCode::from(2),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => show_config(&args),
         Command::User(args) => user::run(args),
+        Command::Import(args) => import::run(args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

@@ -64,6 +64,35 @@ pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str],
     Done { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// A command that runs beside the test, and is killed when the test ends.
+pub(crate) struct Running(Child);
+
+/// Starts a command and does not wait for it.
+pub(crate) fn spawn(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Running {
+    let mut command = program(folder, variables);
+    let command = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(command.spawn().unwrap())
+}
+
+impl Running {
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Kills it as SIGKILL does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended already.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// `headcount serve` or `headcount demo` on a free loopback port. It is killed when the test ends.
 pub(crate) struct Server {
     child: Child,
@@ -121,6 +150,13 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Kills it as SIGKILL does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+
     /// Sends the signal of that name.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
@@ -139,8 +175,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
-        _ = self.child.kill();
-        _ = self.child.wait();
+        self.kill();
     }
 }

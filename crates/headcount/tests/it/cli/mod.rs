@@ -1,6 +1,7 @@
 //! Tests that enter by the command line.
 
 mod demo;
+mod import;
 mod log;
 mod serve;
 mod user;
