@@ -35,11 +35,13 @@ enum What {
 struct ChecksArgs {
     /// The file: one JSON object a line, as POST /telemetry/import takes them
     file: PathBuf,
-    /// Where the server is, such as <https://headcount.example.org>
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = "Where the server is, such as https://headcount.example.org")]
     server: String,
-    /// A file with the token of an administrator [default: the variable `HEADCOUNT_TOKEN`]
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "A file with the token of an administrator [env: HEADCOUNT_TOKEN holds it]"
+    )]
     token_file: Option<PathBuf>,
     /// The id of the import: the same lines count again under another one [default: made of the file's content]
     #[arg(long, value_name = "UUID")]
@@ -102,16 +104,13 @@ fn progress(bytes: u64) -> ProgressBar {
 
 /// No flag holds the token itself: other users could read it in the process list.
 fn token(file: Option<&Path>) -> Result<SecretString, Failure> {
-    let (name, text) = match file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file);
-            ("--token-file", text.with_context(|| format!("the file `{}` cannot be read", file.display()))?)
-        }
-        None => {
-            let mut given = read_dotenv(Path::new("."))?;
-            given.extend(process_environment()?);
-            (TOKEN_VARIABLE, given.remove(TOKEN_VARIABLE).unwrap_or_default())
-        }
+    let (name, text) = if let Some(file) = file {
+        let text = std::fs::read_to_string(file);
+        ("--token-file", text.with_context(|| format!("the file `{}` cannot be read", file.display()))?)
+    } else {
+        let mut given = read_dotenv(Path::new("."))?;
+        given.extend(process_environment()?);
+        (TOKEN_VARIABLE, given.remove(TOKEN_VARIABLE).unwrap_or_default())
     };
     let token = text.trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {

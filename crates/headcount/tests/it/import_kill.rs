@@ -14,7 +14,7 @@ const TELEMETRY: [(&str, &str); 1] = [("ENABLE_TELEMETRY", "true")];
 const LINES: u32 = 80_000;
 const KILLS: u32 = 5;
 /// How long an import may take to get on.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn report(server: &Server, token: &str, filter: &str) -> Value {
     let today = Clock::wall().now().day();
