@@ -63,7 +63,12 @@ async fn delete(
     Params(how): Params<HowToDelete>,
 ) -> Result<Json<AppDeleted>, Error> {
     let owner = caller.permitted()?.owner;
-    app.catalog.delete_resource(owner, Kind::App, which.parse()?, how.erases()?).await?;
+    let erases = how.erases()?;
+    app.catalog.delete_resource(owner, Kind::App, which.parse()?, erases).await?;
+    if erases {
+        // What fails here is tried again by the keeper: the app is deleted, and its erasure is written down.
+        app.keeper.erase().await?;
+    }
     Ok(Json(AppDeleted { deleted: 1 }))
 }
 

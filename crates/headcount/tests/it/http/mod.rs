@@ -12,6 +12,7 @@ mod releases;
 mod renames;
 mod resources;
 mod search;
+mod retention;
 mod session;
 mod setup;
 mod shop;
