@@ -129,7 +129,7 @@ impl App {
 
     /// Serves until `stop` is cancelled, then finishes what is under way: requests, their commits, their shipping.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
-        let (router, _description) = http::router(self.clone());
+        let router = http::router(self.clone());
         let background = CancellationToken::new();
         let follow = tokio::spawn(self.clone().follow_catalog(background.clone()));
         let tallies = tokio::spawn({

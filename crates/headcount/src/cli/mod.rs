@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, ServeArgs, process_environment, read_dotenv, render_effective};
+use crate::http;
 
 use self::demo::ForeignFolder;
 use self::folder::FolderError;
@@ -32,6 +33,8 @@ enum Command {
     Serve(ServeArgs),
     /// Print the settings in effect and where they come from, secrets hidden
     Config(ServeArgs),
+    /// Print the description of the HTTP interface, as in openapi.json
+    Openapi,
     /// Manage the accounts of administrators, also while the server runs
     User(user::UserArgs),
     /// Import what was counted elsewhere into a running server
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => show_config(&args),
+        Command::Openapi => print_openapi(),
         Command::User(args) => user::run(args),
         Command::Import(args) => import::run(args),
         Command::Demo(args) => demo::run(&args),
@@ -106,4 +110,9 @@ fn print(text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| Failure::Other(anyhow::Error::new(error).context("standard output cannot be written")))
+}
+
+fn print_openapi() -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(&http::description()).map_err(anyhow::Error::from)?;
+    writeln!(std::io::stdout(), "{text}").map_err(|error| anyhow::Error::from(error).into())
 }

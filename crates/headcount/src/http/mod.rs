@@ -23,35 +23,44 @@ mod setup;
 mod users;
 
 use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
 use aide::openapi::{OpenApi, SecurityScheme};
 use aide::transform::TransformOpenApi;
 use axum::extract::DefaultBodyLimit;
-use axum::response::IntoResponse as _;
 use axum::{Extension, Json, Router, middleware};
 use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::{Code, Error};
 
-/// All routes, with their layers, and the description of the API that they make up.
-pub fn router(app: App) -> (Router, OpenApi) {
+/// The description of the API, generated from its handlers.
+pub fn description() -> OpenApi {
+    described_routes().1
+}
+
+fn described_routes() -> (Router<App>, OpenApi) {
     let mut description = OpenApi::default();
+    let router = routes().finish_api_with(&mut description, describe);
+    (router, description)
+}
+
+/// All routes, with their layers.
+pub fn router(app: App) -> Router {
     let body_limit = app.config.max_body_bytes;
-    let router = routes()
-        .finish_api_with(&mut description, describe)
-        .route("/openapi.json", axum::routing::get(openapi))
+    let (router, description) = described_routes();
+    router
         .fallback(async || Error::new(Code::NotFound, "not found"))
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed, "method not allowed"))
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(app.clone(), layers::cross_cutting))
-        .layer(Extension(Arc::new(description.clone())))
-        .with_state(app);
-    (router, description)
+        .layer(Extension(Arc::new(description)))
+        .with_state(app)
 }
 
 /// Every route of the API. One line a noun; the paths stand in the modules.
 fn routes() -> ApiRouter<App> {
     ApiRouter::new()
+        .api_route("/openapi.json", get_with(openapi, |operation| operation.summary("This description")))
         .merge(health::routes())
         .merge(import::routes())
         .merge(apps::routes())
@@ -72,7 +81,7 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         scheme: "bearer".to_owned(),
         bearer_format: None,
         description: Some("The token that POST /login answers with.".to_owned()),
-        extensions: Default::default(),
+        extensions: [].into_iter().collect(),
     };
     api.title("Headcount")
         .version(env!("CARGO_PKG_VERSION"))
@@ -80,6 +89,6 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         .security_scheme("bearer", bearer)
 }
 
-async fn openapi(Extension(description): Extension<Arc<OpenApi>>) -> axum::response::Response {
-    Json(&*description).into_response()
+async fn openapi(Extension(description): Extension<Arc<OpenApi>>) -> Result<Json<serde_json::Value>, Error> {
+    serde_json::to_value(&*description).map(Json).map_err(Error::internal)
 }

@@ -1,5 +1,6 @@
 //! Daily totals: computed when a day is compacted and when it has closed.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use headcount_engine::daily::daily_totals;
@@ -24,16 +25,16 @@ impl Keeper {
         (heads, compacted): (&[Head], &BTreeSet<(AppId, Day)>),
         now: Millis,
     ) -> Result<(), Error> {
-        if !totalled.contains_key(&owner) {
-            totalled.insert(owner, self.catalog.totals_versions(owner).await?);
-        }
-        let known = totalled.entry(owner).or_default();
+        let known = match totalled.entry(owner) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.catalog.totals_versions(owner).await?),
+        };
         let due: BTreeMap<TotalsKey, TotalsVersion> = due(heads, compacted, known, now.day());
         if due.is_empty() {
             return Ok(());
         }
         let segments = self.retained(owner, now).await?;
-        for (&(app, day), _) in &due {
+        for &(app, day) in due.keys() {
             let totals = self.compute(&segments, app, day).await?;
             let version = totals.version;
             self.catalog.keep_totals(owner, (app, day), totals).await?;

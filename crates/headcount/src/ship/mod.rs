@@ -97,7 +97,7 @@ impl Shipping {
     }
 }
 
-/// Starts the shipper. It ends, after a last pass, when `stop` is cancelled.
+/// Starts the shipper. It ends, after a last pass, when `stop` is cancelled or nobody is left to ask it.
 pub fn start(
     spool: Arc<Spool>,
     store: Arc<Store>,
@@ -121,7 +121,8 @@ pub fn start(
         doubted: long_ago,
         noted: long_ago,
     };
-    let runtime = tokio::runtime::Handle::current();
+    // A runtime of its own: shipping goes on however busy the requests keep theirs, and ends after it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
         .name("shipper".to_owned())
         .spawn(move || runtime.block_on(shipper.run(asked, stop)))?;
@@ -156,7 +157,11 @@ impl Shipper {
         let mut waiting = Vec::new();
         loop {
             tokio::select! {
-                request = asked.recv() => waiting.extend(request),
+                request = asked.recv() => match request {
+                    Some(request) => waiting.push(request),
+                    // Nobody is left who could ask: the server is gone.
+                    None => break,
+                },
                 () = tokio::time::sleep(self.settings.interval) => {}
                 () = stop.cancelled() => break,
             }

@@ -10,6 +10,7 @@ mod fleet;
 mod http;
 mod import_kill;
 mod journal;
+mod openapi;
 mod process;
 mod store;
 mod tidy;
