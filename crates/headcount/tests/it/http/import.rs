@@ -354,6 +354,27 @@ async fn a_chunk_counts_once_for_a_store_that_starts_anew() {
     assert_eq!(counted(&caller).await, (4, 4));
 }
 
+/// While the store takes nothing, a chunk is kept and not answered; a whole import is kept and answered.
+#[tokio::test]
+async fn what_a_store_does_not_take_yet_counts_later() {
+    let app = started().await;
+    let caller = owner(&app, "acme").await;
+    let store = rusqlite::Connection::open(app.directory().join("store.db")).unwrap();
+    store.execute_batch("ALTER TABLE delta RENAME TO away").unwrap();
+    let late = json!({
+        "error": "the chunk is recorded, and the telemetry store lags behind: send it again for its reply",
+        "code": "unavailable",
+    });
+    let (chunked, whole) = tokio::join!(chunk(&caller, 0, lines(0..3)), post(&caller, lines(3..5)).send());
+    assert_eq!((chunked.header("retry-after"), chunked.both()), (Some("5"), (503, late)));
+    assert_eq!(whole.both(), accepted(2));
+    assert_eq!(chunk(&caller, 0, lines(0..2)).await.both(), other_body(0));
+    assert_eq!(chunk(&caller, 2, lines(0..2)).await.both(), expected_chunk(1, 2));
+    store.execute_batch("ALTER TABLE away RENAME TO delta").unwrap();
+    assert_eq!(chunk(&caller, 0, lines(0..3)).await.both(), accepted(3));
+    assert_eq!(counted(&caller).await, (5, 5));
+}
+
 #[tokio::test]
 async fn the_same_chunk_at_the_same_time_counts_once() {
     let app = started().await;
