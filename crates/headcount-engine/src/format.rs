@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roaring::{MultiOps as _, RoaringBitmap};
 
+use crate::codec::{CodecError, Reader, Writer};
 use crate::day::DAY_MILLIS;
 use crate::dimension::{Dimension, Kept, Value};
 use crate::event::Values;
@@ -60,6 +61,15 @@ pub enum FormatError {
     Malformed(&'static str),
 }
 
+impl From<CodecError> for FormatError {
+    fn from(error: CodecError) -> Self {
+        match error {
+            CodecError::Truncated => Self::Truncated,
+            CodecError::Malformed(what) => Self::Malformed(what),
+        }
+    }
+}
+
 /// The bytes with a checksum behind them: the first 8 bytes of their BLAKE3 hash.
 pub fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
     let checksum = blake3::hash(&bytes);
@@ -90,22 +100,7 @@ pub fn encode(segment: &Segment) -> Vec<u8> {
     writer.0
 }
 
-struct Writer(Vec<u8>);
-
 impl Writer {
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
     fn bitmap(&mut self, bitmap: &RoaringBitmap) {
         if bitmap.is_empty() {
             self.number(0);
@@ -173,7 +168,7 @@ pub fn decode(bytes: &[u8]) -> Result<Segment, FormatError> {
         VERSION => {}
         found => return Err(FormatError::Newer { found }),
     }
-    let mut reader = Reader { rest, expandable: EXPANDABLE };
+    let mut reader = Parts { reader: Reader(rest), expandable: EXPANDABLE };
     let mut segment = Segment { devices: reader.bitmap()?, ..Segment::default() };
     let listed = reader.columns(&mut segment)?;
     for _ in 0..reader.number()? {
@@ -192,7 +187,7 @@ pub fn decode(bytes: &[u8]) -> Result<Segment, FormatError> {
         let tally = (reader.text()?.into(), reader.text()?.into());
         insert_new(&mut segment.tallies, tally, reader.number()?)?;
     }
-    if reader.rest.is_empty() { Ok(segment) } else { Err(FormatError::Malformed("bytes after its end")) }
+    if reader.reader.0.is_empty() { Ok(segment) } else { Err(FormatError::Malformed("bytes after its end")) }
 }
 
 fn insert_new<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) -> Result<(), FormatError> {
@@ -212,43 +207,24 @@ const EXPANDABLE: usize = 64 << 20;
 /// The most memory that one run container expands to.
 const CONTAINER_BYTES: usize = 8 << 10;
 
-struct Reader<'a> {
-    rest: &'a [u8],
+/// Reads the parts of a segment.
+struct Parts<'a> {
+    reader: Reader<'a>,
     expandable: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, count: u64) -> Result<&'a [u8], FormatError> {
-        let count = usize::try_from(count).map_err(|_| FormatError::Truncated)?;
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(FormatError::Truncated)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
+impl<'a> Parts<'a> {
     fn number(&mut self) -> Result<u64, FormatError> {
-        let mut number = 0_u64;
-        for shift in (0..).step_by(7) {
-            let byte = self.bytes(1)?[0];
-            let bits = u64::from(byte & 0x7f);
-            if shift > 63 || bits << shift >> shift != bits {
-                return Err(FormatError::Malformed("a number beyond 64 bits"));
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        Ok(number)
+        Ok(self.reader.number()?)
     }
 
     fn text(&mut self) -> Result<&'a str, FormatError> {
-        let length = self.number()?;
-        std::str::from_utf8(self.bytes(length)?).map_err(|_| FormatError::Malformed("a text that is not UTF-8"))
+        Ok(self.reader.text()?)
     }
 
     fn bitmap(&mut self) -> Result<RoaringBitmap, FormatError> {
         let length = self.number()?;
-        let mut bytes = self.bytes(length)?;
+        let mut bytes = self.reader.bytes(length)?;
         if bytes.is_empty() {
             return Ok(RoaringBitmap::new());
         }
@@ -298,7 +274,7 @@ impl<'a> Reader<'a> {
 
     fn times(&mut self, timed: &RoaringBitmap, before: &Times) -> Result<Times, FormatError> {
         let own = self.bitmap()?;
-        let times = self.bytes(own.len().saturating_mul(4))?.chunks_exact(4);
+        let times = self.reader.bytes(own.len().saturating_mul(4))?.chunks_exact(4);
         let times = times.map(|bytes| bytes.iter().rev().fold(0_u32, |time, &byte| time << 8 | u32::from(byte)));
         let own = Times::from_sorted(own.iter().zip(times).collect());
         if own.as_slice().iter().any(|&(_, time)| i64::from(time) >= DAY_MILLIS) {

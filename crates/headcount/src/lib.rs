@@ -13,6 +13,7 @@ pub mod http;
 pub mod installation;
 pub mod keep;
 pub mod password;
+pub mod private;
 pub mod record;
 pub mod report;
 pub mod ship;

@@ -29,6 +29,7 @@ use sqlx::{Any, AnyPool, Row as _, Transaction};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::installation::Installation;
+use crate::private::create_private;
 
 static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
 
@@ -160,15 +161,6 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
     let absolute = std::path::absolute(path)?;
     let encoded = utf8_percent_encode(&absolute.to_string_lossy(), PATH_IN_URL).to_string();
     format!("sqlite://{encoded}").parse()
-}
-
-/// Creates an empty file that nobody but its owner may read, if there is none.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_file| ())
 }
 
 async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {

@@ -53,7 +53,7 @@ impl Catalog {
 
     /// Keeps totals, unless newer ones are kept. Of a day that lacks something the greater numbers stay.
     pub async fn keep_totals(&self, owner: OwnerId, key: TotalsKey, totals: KeptTotals) -> Result<(), Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_write().await?;
         let kept = fetch(&mut transaction, owner, key).await?;
         let totals = match kept {
             Some(kept) if kept.version > totals.version => return Ok(()),

@@ -9,6 +9,7 @@ use headcount_engine::row;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use super::{Result, SpoolError};
+use crate::private::create_private;
 use headcount_engine::mark::{Mark, SpoolId};
 
 const SCHEMA: &str = "
@@ -68,6 +69,7 @@ impl SpoolFile {
     /// that has not ended; its rows are not shipped before it is sealed.
     pub fn create(directory: &Path, id: SpoolId, now: Millis, sealed: bool) -> Result<Self> {
         let path = Self::path_of(directory, id);
+        create_private(&path)?;
         let connection = Connection::open(&path)?;
         // A group commit is one append to the log and one fsync of it.
         connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -18,6 +18,7 @@ use super::{
     Applied, BlobAt, Compaction, DictionaryState, DictionaryTail, Head, Rebuild, Step, StoreError, Version, View,
 };
 use crate::installation::Installation;
+use crate::private::create_private;
 use headcount_engine::mark::{Mark, SpoolId};
 
 /// The version of the tables.

@@ -2,6 +2,7 @@
 
 use headcount::catalog::totals::KeptTotals;
 use headcount::clock::Clock;
+use headcount::store::DictionaryState;
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
 use headcount_engine::id::{AppId, OwnerId};
 use serde_json::{Value, json};
@@ -161,8 +162,16 @@ async fn compaction_a_restart_and_a_new_epoch_change_no_number() {
     let expected = report(&caller, &question).await;
     assert_eq!(summary(&expected), [9, 5, 3, 4]);
 
+    let dictionary = async || app.app.store.dictionary(owner(&caller).await, DictionaryState::default()).await.unwrap();
+    let before = dictionary().await;
     clock.set(Millis(TODAY.plus(31).start().0 + 1));
     app.app.keeper.round().await.unwrap();
+    let after = dictionary().await;
+    assert_eq!((before.state.epoch, after.state.epoch), (0, 1));
+    assert_eq!(
+        [before, after].map(|tail| tail.blocks.iter().map(|block| block.pseudonyms.len()).sum::<usize>()),
+        [10, 5]
+    );
     assert_eq!(report(&caller, &question).await, expected);
     let token = caller.token().to_owned();
     let app = app.restart().await;
@@ -193,7 +202,7 @@ async fn closed_days_are_kept_as_totals() {
     report(&caller, "").await;
     app.app.keeper.round().await.unwrap();
 
-    let owner = OwnerId(caller.get("/whoami").await.json()["id"].as_str().unwrap().parse().unwrap());
+    let owner = owner(&caller).await;
     let app_id = caller.get("/app/list").await.json()["apps"][0]["ID"].as_str().unwrap().parse().unwrap();
     for scope in [None, Some(AppId(app_id))] {
         let first = totals(&app, owner, scope, TODAY).await;
@@ -211,6 +220,10 @@ async fn closed_days_are_kept_as_totals() {
     clock.set(TODAY.plus(40).start());
     app.app.keeper.round().await.unwrap();
     assert_eq!(totals(&app, owner, None, TODAY).await, kept);
+}
+
+async fn owner(caller: &Caller<'_>) -> OwnerId {
+    OwnerId(caller.get("/whoami").await.json()["id"].as_str().unwrap().parse().unwrap())
 }
 
 async fn totals(app: &TestApp, owner: OwnerId, of: Option<AppId>, day: Day) -> KeptTotals {
