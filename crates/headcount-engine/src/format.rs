@@ -33,7 +33,7 @@ const MAGIC: &[u8] = b"HCSG";
 pub const VERSION: u8 = 1;
 
 /// How many bytes of checksum [`seal`] appends.
-const CHECKSUM_BYTES: usize = 8;
+pub(crate) const CHECKSUM_BYTES: usize = 8;
 
 /// Bytes that are not a segment, or not one that this build can read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

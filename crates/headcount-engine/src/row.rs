@@ -6,14 +6,14 @@
 //! the pseudonym; the number of tallies, and for each: owner, app, moment, kind, value, count. The primitives are those
 //! of `codec`; a checksum stands behind ([`crate::format::seal`]).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::day::Millis;
+use crate::day::{Day, Millis};
 use crate::device::Pseudonym;
 use crate::dimension::{Dimension, Value};
 use crate::event::{Event, Values};
-use crate::format::{FormatError, seal, unseal};
+use crate::format::{CHECKSUM_BYTES, FormatError, seal, unseal};
 use crate::id::{AppId, Id, OwnerId};
 
 const MAGIC: &[u8] = b"HCRW";
@@ -124,14 +124,28 @@ pub fn encode(row: &Row) -> Vec<u8> {
 /// # Errors
 /// The bytes were damaged, are no row, or were written by a newer build.
 pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
-    let rest = unseal(bytes)?.strip_prefix(MAGIC).ok_or(RowError::NotARow)?;
-    let mut reader = Reader(rest);
+    let mut row = Row::default();
+    read(unseal(bytes)?, &mut row)?;
+    Ok(row)
+}
+
+/// Whose app-days the row holds, also of a damaged one: as far as it can be read, and with what was damaged as it is.
+pub fn days(bytes: &[u8]) -> BTreeSet<(OwnerId, AppId, Day)> {
+    let mut row = Row::default();
+    // What was read before the first contradiction stands in the row.
+    let _damaged = read(&bytes[..bytes.len().saturating_sub(CHECKSUM_BYTES)], &mut row);
+    let events = row.events.iter().map(|event| (event.owner, event.app, event.at.day()));
+    events.chain(row.tallies.iter().map(|tally| (tally.owner, tally.app, tally.at.day()))).collect()
+}
+
+/// Reads a row from its bytes without the checksum.
+fn read(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
+    let mut reader = Reader(bytes.strip_prefix(MAGIC).ok_or(RowError::NotARow)?);
     let [version] = reader.array()?;
     if version > VERSION {
         return Err(RowError::Newer { found: version });
     }
     let sources = read_sources(&mut reader)?;
-    let mut row = Row::default();
     let mut at = 0_i64;
     for _ in 0..reader.number()? {
         let place = usize::try_from(reader.number()?).ok();
@@ -151,7 +165,7 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
             count: reader.number()?,
         });
     }
-    if reader.0.is_empty() { Ok(row) } else { Err(CodecError::Malformed("bytes after its end").into()) }
+    if reader.0.is_empty() { Ok(()) } else { Err(CodecError::Malformed("bytes after its end").into()) }
 }
 
 fn read_sources(reader: &mut Reader<'_>) -> Result<Vec<(OwnerId, AppId, Values)>, RowError> {
@@ -212,7 +226,12 @@ mod tests {
                 count,
             }).collect();
             let row = Row { events, tallies };
-            prop_assert_eq!(decode(&encode(&row)), Ok(row));
+            let sealed = encode(&row);
+            let held = row.events.iter().map(|event| (event.owner, event.app, event.at.day()));
+            let held = held.chain(row.tallies.iter().map(|tally| (tally.owner, tally.app, tally.at.day())));
+            prop_assert_eq!(days(&sealed), held.collect());
+            prop_assert!(days(&sealed[..sealed.len() / 2]).is_subset(&days(&sealed)));
+            prop_assert_eq!(decode(&sealed), Ok(row));
         }
 
         #[test]
@@ -220,7 +239,7 @@ mod tests {
             prop_assert!(decode(&bytes).is_err());
             let mut framed = [MAGIC, &[VERSION]].concat();
             framed.append(&mut bytes);
-            let _never_panics = decode(&seal(framed));
+            let _never_panics = (days(&framed), decode(&seal(framed)));
             let mut row = encode(&Row::default());
             let at = at % row.len();
             row[at] ^= flip;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use headcount_engine::day::Day;
+use headcount_engine::day::{Day, Millis};
 use headcount_engine::dimension::Value;
 use headcount_engine::event::Event;
 use headcount_engine::id::{AppId, OwnerId};
@@ -35,7 +35,7 @@ struct Pending {
     day: Option<Day>,
     // The values of this day, so that no flood of them grows anything.
     values: HashMap<Kind, HashSet<Box<str>>>,
-    counts: HashMap<(Kind, Box<str>), u64>,
+    counts: HashMap<(Kind, Day, Box<str>), u64>,
 }
 
 impl Recorder {
@@ -61,7 +61,7 @@ impl Recorder {
         let values = pending.values.entry(kind).or_default();
         let known = values.contains(value) || (values.len() < MOST_VALUES && values.insert(value.into()));
         let value = if known { value } else { Value::OTHER };
-        *pending.counts.entry((kind, value.into())).or_default() += 1;
+        *pending.counts.entry((kind, today, value.into())).or_default() += 1;
     }
 
     /// Hands the tallies over each second until `stop` is cancelled, and then once more.
@@ -77,10 +77,19 @@ impl Recorder {
         if counts.is_empty() {
             return;
         }
-        let at = self.clock.now();
-        let tally =
-            |(((owner, app, kind), value), count)| Tally { owner, app, at, kind: Box::from(kind), value, count };
-        self.spool.tally(counts.into_iter().map(tally).collect()).await;
+        let now = self.clock.now();
+        let tally = |(&((owner, app, kind), day, ref value), &count): (&(Kind, Day, Box<str>), &u64)| {
+            // What was counted before midnight counts before midnight.
+            let at = if day == now.day() { now } else { Millis(day.plus(1).start().0 - 1) };
+            Tally { owner, app, at, kind: Box::from(kind), value: value.clone(), count }
+        };
+        if !self.spool.tally(counts.iter().map(tally).collect()).await {
+            // The disk is full, for example: they wait until it is not.
+            let mut pending = self.lock();
+            for (key, count) in counts {
+                *pending.counts.entry(key).or_default() += count;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {

@@ -1,6 +1,6 @@
 //! From rows of the spool to the steps of one owner.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use headcount_engine::day::Day;
 use headcount_engine::device::Pseudonym;
@@ -18,21 +18,40 @@ use headcount_engine::mark::Mark;
 #[derive(Debug)]
 pub(super) struct DecodedRow {
     pub(super) mark: Mark,
-    pub(super) row: Row,
-    pub(super) receipt: Option<Receipt>,
+    row: Row,
+    receipt: Option<Receipt>,
+    // The owners of whom the row holds something, each once, in order.
+    owners: Vec<OwnerId>,
+    // The days that a damaged row shows.
+    damaged: BTreeSet<(OwnerId, AppId, Day)>,
 }
 
 impl DecodedRow {
-    /// The owners of whom the row holds something, each once.
-    pub(super) fn owners(&self) -> Vec<OwnerId> {
-        let events = self.row.events.iter().map(|event| event.owner);
-        let tallies = self.row.tallies.iter().map(|tally| tally.owner);
+    pub(super) fn new(
+        mark: Mark,
+        row: Row,
+        receipt: Option<Receipt>,
+        damaged: BTreeSet<(OwnerId, AppId, Day)>,
+    ) -> Self {
+        let events = row.events.iter().map(|event| event.owner);
+        let tallies = row.tallies.iter().map(|tally| tally.owner);
         // An import of which every line was rejected is answered alike when it comes again.
-        let receipt = self.receipt.as_ref().map(|receipt| receipt.owner);
-        let mut owners: Vec<OwnerId> = events.chain(tallies).chain(receipt).collect();
+        let receipt_of = receipt.as_ref().map(|receipt| receipt.owner);
+        let shown = damaged.iter().map(|&(owner, ..)| owner);
+        let mut owners: Vec<OwnerId> = events.chain(tallies).chain(receipt_of).chain(shown).collect();
         owners.sort_unstable();
         owners.dedup();
-        owners
+        Self { mark, row, receipt, owners, damaged }
+    }
+
+    /// The owners of whom the row holds something, each once.
+    pub(super) fn owners(&self) -> &[OwnerId] {
+        &self.owners
+    }
+
+    /// The days of the owner that the row shows and has not preserved.
+    pub(super) fn damaged_of(&self, owner: OwnerId) -> impl Iterator<Item = (AppId, Day)> {
+        self.damaged.iter().filter(move |&&(of, ..)| of == owner).map(|&(_, app, day)| (app, day))
     }
 
     /// What an import of the owner is answered for this row.

@@ -1,45 +1,62 @@
 //! One file of the spool as the shipper sees it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
+use std::time::Instant;
 
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::{AppId, OwnerId};
-use headcount_engine::row;
+use headcount_engine::mark::{Mark, SpoolId};
+use headcount_engine::row::{self, Row, RowError};
 
 use super::fold::DecodedRow;
-use crate::spool::{Result, SpoolFile};
-use headcount_engine::mark::{Mark, SpoolId};
+use crate::spool::{Result, SpoolError, SpoolFile, StoredRow};
 
 /// How many bytes of rows are read at once.
 const READ_BYTES: usize = 4 << 20;
-/// How many rows are dropped in one transaction, so that the committer never waits long for it.
-const TRIM_ROWS: u32 = 64;
-/// How many such transactions one round of trimming makes.
-const TRIM_ROUNDS: usize = 64;
+/// How many bytes of rows are dropped in one transaction, so that the committer never waits long for it.
+const TRIM_BYTES: usize = 1 << 20;
 
 /// A file of the spool and how far it has been shipped.
 #[derive(Debug)]
 pub(super) struct Source {
     file: SpoolFile,
+    created_at: Millis,
     // Everything up to here is in the store, for all owners.
     position: Option<u64>,
-    // Up to where it was last noted in the file.
+    // Up to where it was last noted in the file, and the bytes of the rows that are kept up to there.
     noted: Option<u64>,
+    kept_bytes: u64,
+    // Up to where the store has acknowledged an owner's events.
     marks: BTreeMap<OwnerId, Mark>,
+    has_followed: bool,
     // The owners whose mark was compared with the row that it names.
     verified: HashSet<OwnerId>,
     // The owners whose mark names another row of the same number: somebody else wrote under this id.
     forked: HashSet<OwnerId>,
 }
 
-/// How an owner's mark stands to the rows of the file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// What follows the mark may be shipped; these days held rows that the store never got and that are gone.
-    Continues(Vec<(AppId, Day)>),
-    /// The mark names another row than the one here: shipping on would mix two histories.
-    Forked,
+/// What the store had acknowledged of an owner and does not have any more.
+#[derive(Debug)]
+pub(super) struct Loss {
+    pub(super) owner: OwnerId,
+    /// What it still has.
+    pub(super) kept: Option<Mark>,
+    /// The days of lost rows that are gone here, too.
+    pub(super) days: Vec<(AppId, Day)>,
+}
+
+/// What may go from a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spare {
+    /// Rows that were shipped before this moment.
+    pub(super) shipped_before: Millis,
+    /// The oldest shipped rows beyond so many bytes.
+    pub(super) most_bytes: u64,
+    /// Notes of dropped rows of days before this one.
+    pub(super) first_day: Day,
+    /// What takes longer waits for the next time.
+    pub(super) until: Instant,
 }
 
 impl Source {
@@ -51,12 +68,15 @@ impl Source {
         }
         let position = file.shipped()?;
         Ok(Some(Self {
-            file,
+            created_at: file.created_at()?,
             position,
             noted: position,
-            marks: BTreeMap::new(),
+            kept_bytes: position.map_or(Ok(0), |noted| file.bytes_of_rows(None, noted))?,
+            marks: file.acknowledged()?,
+            has_followed: false,
             verified: HashSet::new(),
             forked: HashSet::new(),
+            file,
         }))
     }
 
@@ -64,48 +84,101 @@ impl Source {
         self.file.id()
     }
 
+    pub(super) fn created_at(&self) -> Millis {
+        self.created_at
+    }
+
+    /// The bytes of the rows that are kept only for a store that loses something.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
+    }
+
     pub(super) fn mark(&self, owner: OwnerId) -> Option<Mark> {
         self.marks.get(&owner).copied()
     }
 
-    pub(super) fn set_mark(&mut self, owner: OwnerId, mark: Option<Mark>) {
-        match mark {
-            Some(mark) => self.marks.insert(owner, mark),
-            None => self.marks.remove(&owner),
-        };
+    /// Takes over a mark that the store has now.
+    pub(super) fn set_mark(&mut self, owner: OwnerId, mark: Mark) {
+        self.marks.insert(owner, mark);
+        self.verified.remove(&owner);
+    }
+
+    /// The same for a step of our own: the mark is that of a row of this file.
+    pub(super) fn shipped(&mut self, owner: OwnerId, mark: Mark) {
+        self.marks.insert(owner, mark);
+    }
+
+    /// Whether the marks are those that the store had at some moment of this process.
+    pub(super) fn has_followed(&self) -> bool {
+        self.has_followed
     }
 
     pub(super) fn is_forked(&self) -> bool {
         !self.forked.is_empty()
     }
 
-    /// Compares the store's marks with what was acknowledged. Where the store has lost something, shipping starts
-    /// again behind what it still has.
-    pub(super) fn follow(&mut self, stored: &HashMap<OwnerId, Mark>) -> Result<()> {
-        let mut acknowledged = self.file.acknowledged()?;
-        acknowledged.extend(self.marks.iter().map(|(&owner, &mark)| (owner, mark)));
-        for (&owner, &mark) in &acknowledged {
+    /// Compares the store's marks with what was acknowledged: takes over those that somebody else moved on, and gives
+    /// what the store has lost.
+    pub(super) fn follow(&mut self, stored: &HashMap<OwnerId, Mark>) -> Result<Vec<Loss>> {
+        let mut losses = Vec::new();
+        for (owner, mark) in self.marks.clone() {
             let now = stored.get(&owner).copied();
-            if now == Some(mark) {
-                continue;
-            }
-            self.verified.remove(&owner);
             if now.is_none_or(|now| now.row < mark.row) {
-                tracing::warn!(%owner, spool = %self.id(), "the store lost events that it had acknowledged; they are shipped again");
-                self.position = self.position.min(now.map(|now| now.row));
+                losses.extend(self.loss(owner, mark, now)?);
             }
         }
-        self.marks = stored.iter().map(|(&owner, &mark)| (owner, mark)).collect();
+        for (&owner, &mark) in stored {
+            if self.marks.get(&owner).is_none_or(|known| *known != mark && known.row <= mark.row) {
+                self.set_mark(owner, mark);
+            }
+        }
+        self.has_followed = true;
+        Ok(losses)
+    }
+
+    /// What of an owner up to `mark` is missing behind `kept`; `None` if it is nothing that anybody could know of.
+    fn loss(&mut self, owner: OwnerId, mark: Mark, kept: Option<Mark>) -> Result<Option<Loss>> {
+        let days = self.file.dropped_after(owner, kept.map(|kept| kept.row))?;
+        let has_rows = self.file.oldest()?.is_some_and(|oldest| oldest <= mark.row);
+        if !days.is_empty() || has_rows {
+            return Ok(Some(Loss { owner, kept, days }));
+        }
+        // Marks expire after their rows.
+        self.forget(owner, kept);
+        self.file.withdraw(owner, kept, self.noted)?;
+        Ok(None)
+    }
+
+    fn forget(&mut self, owner: OwnerId, kept: Option<Mark>) {
+        self.verified.remove(&owner);
+        match kept {
+            Some(kept) => self.marks.insert(owner, kept),
+            None => self.marks.remove(&owner),
+        };
+    }
+
+    /// Starts again behind what the store still has of an owner.
+    pub(super) fn rewind(&mut self, owner: OwnerId, kept: Option<Mark>) -> Result<()> {
+        self.forget(owner, kept);
+        if let Some(oldest) = self.file.oldest()? {
+            let behind = kept.map(|kept| kept.row).max(oldest.checked_sub(1));
+            self.position = self.position.min(behind);
+        }
+        let noted = self.noted.min(self.position);
+        self.file.withdraw(owner, kept, noted)?;
+        self.kept_bytes = noted.map_or(Ok(0), |noted| self.file.bytes_of_rows(None, noted))?;
+        self.noted = noted;
         Ok(())
     }
 
-    /// Compares an owner's mark with the row that it names; once, until it changes.
-    pub(super) fn verify(&mut self, owner: OwnerId) -> Result<Standing> {
+    /// Whether an owner's mark names another row than the one here: shipping on would mix two histories. Compared once,
+    /// until the mark is another one.
+    pub(super) fn is_fork(&mut self, owner: OwnerId) -> Result<bool> {
         if self.forked.contains(&owner) {
-            return Ok(Standing::Forked);
+            return Ok(true);
         }
         if self.verified.contains(&owner) {
-            return Ok(Standing::Continues(Vec::new()));
+            return Ok(false);
         }
         let mark = self.mark(owner);
         if let Some(mark) = mark
@@ -115,29 +188,44 @@ impl Source {
             self.forked.insert(owner);
             tracing::error!(%owner, spool = %self.id(), row = mark.row, "the store has another row under this number: \
                 two machines write under one spool id; this owner's events of this spool are not shipped");
-            return Ok(Standing::Forked);
+            return Ok(true);
         }
-        let lost = self.file.dropped_after(owner, mark.map(|mark| mark.row))?;
-        self.verified.insert(owner);
-        Ok(Standing::Continues(lost))
+        // A mark ahead of the newest row is that of a copy, or of somebody who writes under the same id: the row of
+        // that number, once there is one, tells which.
+        let is_ahead = mark.is_some_and(|mark| self.position.is_none_or(|position| position < mark.row));
+        if !is_ahead {
+            self.verified.insert(owner);
+        }
+        Ok(false)
     }
 
-    /// Forgets that an owner's mark was compared.
-    pub(super) fn doubt(&mut self, owner: OwnerId) {
-        self.verified.remove(&owner);
+    /// The number of the newest row.
+    pub(super) fn newest(&self) -> Result<Option<u64>> {
+        Ok(self.file.newest()?.map(|mark| mark.row))
     }
 
-    /// The next rows to be shipped.
-    pub(super) fn next_rows(&self) -> Result<Vec<DecodedRow>> {
+    /// The next rows to be shipped, none of them behind `through`.
+    pub(super) fn next_rows(&self, through: u64) -> Result<Vec<DecodedRow>> {
+        if self.position.is_some_and(|position| position >= through) {
+            return Ok(Vec::new());
+        }
         let rows = self.file.rows_after(self.position, READ_BYTES)?;
-        let decoded = rows.into_iter().map(|stored| {
-            let row = row::decode(&stored.body).unwrap_or_else(|error| {
-                tracing::error!(spool = %self.id(), row = stored.mark.row, %error, "a row of the spool is damaged and is passed over");
-                row::Row::default()
-            });
-            DecodedRow { mark: stored.mark, row, receipt: stored.receipt }
-        });
-        Ok(decoded.collect())
+        rows.into_iter().filter(|row| row.mark.row <= through).map(|row| self.decode(row)).collect()
+    }
+
+    fn decode(&self, stored: StoredRow) -> Result<DecodedRow> {
+        let StoredRow { mark, body, receipt } = stored;
+        match row::decode(&body) {
+            Ok(row) => Ok(DecodedRow::new(mark, row, receipt, BTreeSet::new())),
+            Err(error @ (RowError::Newer { .. } | RowError::UnknownDimension(_))) => {
+                Err(SpoolError::Row { spool: self.id(), row: mark.row, error })
+            }
+            Err(error @ (RowError::Sealed(_) | RowError::NotARow | RowError::Codec(_))) => {
+                tracing::error!(spool = %self.id(), row = mark.row, %error, "a row of the spool is damaged and is passed \
+                    over; the days that it shows are marked incomplete");
+                Ok(DecodedRow::new(mark, Row::default(), receipt, row::days(&body)))
+            }
+        }
     }
 
     pub(super) fn advance(&mut self, row: u64) {
@@ -149,32 +237,36 @@ impl Source {
         if let Some(position) = self.position
             && self.noted != self.position
         {
+            let bytes = self.file.bytes_of_rows(self.noted, position)?;
             self.file.note_shipped(position, now, &self.marks)?;
             self.noted = self.position;
+            self.kept_bytes += bytes;
         }
         Ok(())
     }
 
-    /// Drops rows that no store needs any more: shipped before `before`, or beyond `most_bytes` of shipped rows.
-    pub(super) fn trim(&mut self, before: Millis, most_bytes: u64, first_day: Day) -> Result<()> {
-        self.file.forget_before(first_day)?;
-        if let Some(through) = self.file.shipped_before(before)? {
-            for _ in 0..TRIM_ROUNDS {
-                if self.file.trim(through, TRIM_ROWS)? < TRIM_ROWS as usize {
-                    break;
-                }
+    /// Drops rows that no store needs any more, and says whether time was left to drop all of them.
+    pub(super) fn trim(&mut self, spare: &Spare, is_drained: bool) -> Result<bool> {
+        self.file.forget_before(spare.first_day)?;
+        let old = self.file.shipped_before(spare.shipped_before)?;
+        let mut trimmed = false;
+        let finished = loop {
+            let through = if self.kept_bytes > spare.most_bytes { self.noted } else { old };
+            let Some(through) = through else { break true };
+            let bytes = self.file.trim(through, TRIM_BYTES)?;
+            if bytes == 0 {
+                break true;
             }
-        }
-        for _ in 0..TRIM_ROUNDS {
-            let Some(shipped) = self.noted.filter(|_| self.file.shipped_bytes().is_ok_and(|bytes| bytes > most_bytes))
-            else {
-                break;
-            };
-            if self.file.trim(shipped, TRIM_ROWS)? == 0 {
-                break;
+            trimmed = true;
+            self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
+            if Instant::now() >= spare.until {
+                break false;
             }
+        };
+        if trimmed && is_drained {
+            self.file.shrink()?;
         }
-        Ok(())
+        Ok(finished)
     }
 
     /// Whether the file can go: nothing in it is or could be needed.

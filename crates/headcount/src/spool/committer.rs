@@ -1,6 +1,6 @@
 //! The one thread that writes the spool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Waiting {
     Event(Event, oneshot::Sender<Recorded>),
-    Tallies(Vec<Tally>),
+    Tallies(Vec<Tally>, oneshot::Sender<Recorded>),
+    Measure,
     Close,
 }
 
@@ -62,7 +63,11 @@ impl Committer {
                     row.events.push(event);
                     answers.push(answer);
                 }
-                Waiting::Tallies(mut tallies) => row.tallies.append(&mut tallies),
+                Waiting::Tallies(mut tallies, answer) => {
+                    row.tallies.append(&mut tallies);
+                    answers.push(answer);
+                }
+                Waiting::Measure => {}
                 Waiting::Close => closing = true,
             };
             take(first);
@@ -73,14 +78,13 @@ impl Committer {
             if closing {
                 waiting.close();
             }
-            if row == Row::default() {
-                continue;
-            }
-            let fate = self.commit(&row);
-            self.shared.overdue.store(false, Ordering::Relaxed);
-            for answer in answers {
-                // A request that no longer waits has been answered `unconfirmed`.
-                let _gone = answer.send(fate);
+            if !answers.is_empty() {
+                let fate = self.commit(&row);
+                self.shared.rounds.fetch_add(1, Ordering::Relaxed);
+                for answer in answers {
+                    // A request that no longer waits has been answered `unconfirmed`.
+                    let _gone = answer.send(fate);
+                }
             }
             self.measure();
         }
@@ -127,20 +131,28 @@ impl Committer {
             return;
         }
         self.measured = Some(Instant::now());
-        let current = self.file.as_ref().map(|open| open.file.id());
+        let current = self.file.as_ref().map(|open| open.file.id().to_string());
         let own = self.file.as_ref().and_then(|open| open.file.used_bytes().ok()).unwrap_or_default();
-        let others: u64 = super::files(&self.directory)
-            .unwrap_or_default()
-            .iter()
-            .filter(|path| current.is_none_or(|id| **path != SpoolFile::path_of(&self.directory, id)))
-            .filter_map(|path| path.metadata().ok())
-            .map(|metadata| metadata.len())
-            .sum();
+        let others = bytes_of_others(&self.directory, current.as_deref().unwrap_or_default()).unwrap_or_default();
         self.shared.used_bytes.store(own + others, Ordering::Relaxed);
     }
 }
 
-fn open_new(directory: &std::path::Path, shared: &Arc<Shared>, clock: &Clock) -> Result<Open> {
+/// The bytes of all files of the spool, with their logs, but of those of one id.
+fn bytes_of_others(directory: &Path, id: &str) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let other = id.is_empty() || !entry.file_name().to_string_lossy().starts_with(id);
+        if other {
+            // It may be gone by now.
+            bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+        }
+    }
+    Ok(bytes)
+}
+
+fn open_new(directory: &Path, shared: &Arc<Shared>, clock: &Clock) -> Result<Open> {
     let id = SpoolId(rand::random());
     // No other file has this id, so nobody else can have claimed it.
     let claim = Claim::take(shared, id);

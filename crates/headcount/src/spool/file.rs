@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::{AppId, Id, OwnerId};
@@ -30,6 +31,10 @@ const SCHEMA: &str = "
 
 /// The version of the tables above.
 const FORMAT: i64 = 1;
+/// How long one writer of a file waits for another.
+const BUSY: Duration = Duration::from_secs(5);
+/// How many pages of a drained file are given back at once.
+const SHRINK_PAGES: u32 = 1024;
 
 /// One row as it lies in the file.
 #[derive(Debug, Clone)]
@@ -71,10 +76,12 @@ impl SpoolFile {
         let path = Self::path_of(directory, id);
         create_private(&path)?;
         let connection = Connection::open(&path)?;
+        connection.busy_timeout(BUSY)?;
+        // A drained file gives back its room; before there is a table, or never.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         // A group commit is one append to the log and one fsync of it.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
         // In one step: whoever finds the tables finds the file whole.
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(SCHEMA)?;
@@ -95,7 +102,7 @@ impl SpoolFile {
         let Some(id) = stem.filter(|_| named).and_then(|stem| stem.parse().ok()) else { return Ok(None) };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY)?;
         let file = Self { id, path: path.to_owned(), connection };
         file.check_format()?;
         Ok(Some(file))
@@ -179,6 +186,17 @@ impl SpoolFile {
         Ok(statement.query_row([], mark).optional()?)
     }
 
+    /// The number of the oldest row that is kept.
+    pub fn oldest(&self) -> Result<Option<u64>> {
+        let oldest: Option<i64> = self.connection.query_row("SELECT min(id) FROM row", [], |row| row.get(0))?;
+        Ok(oldest.map(|row| row as u64))
+    }
+
+    /// When the file was created.
+    pub fn created_at(&self) -> Result<Millis> {
+        Ok(self.connection.query_row("SELECT created_at FROM spool", [], |row| row.get(0).map(Millis))?)
+    }
+
     /// Up to which row each owner's events were acknowledged.
     pub fn acknowledged(&self) -> Result<BTreeMap<OwnerId, Mark>> {
         let mut statement = self.connection.prepare_cached("SELECT owner, row, tag FROM acknowledged")?;
@@ -211,6 +229,23 @@ impl SpoolFile {
         Ok(())
     }
 
+    /// Takes a note back: of this owner the store has only what is up to `kept`, and shipping starts again behind
+    /// `position`.
+    pub fn withdraw(&self, owner: OwnerId, kept: Option<Mark>, position: Option<u64>) -> Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        transaction.execute("DELETE FROM acknowledged WHERE owner = ?1", [owner.0.as_bytes()])?;
+        if let Some(mark) = kept {
+            transaction.execute(
+                "INSERT INTO acknowledged (owner, row, tag) VALUES (?1, ?2, ?3)",
+                params![owner.0.as_bytes(), mark.row as i64, mark.tag],
+            )?;
+        }
+        let position = position.map_or(-1, |row| row as i64);
+        transaction.execute("DELETE FROM shipped WHERE row > ?1", [position])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// The newest row that was shipped before `before`: no store needs it, or an older one, to be filled again.
     pub fn shipped_before(&self, before: Millis) -> Result<Option<u64>> {
         let row = self
@@ -226,45 +261,55 @@ impl SpoolFile {
         Ok((pages * pragma("page_size")?) as u64)
     }
 
-    /// How many bytes the rows up to the newest shipped one take.
-    pub fn shipped_bytes(&self) -> Result<u64> {
+    /// How many bytes the rows behind `after` take, up to `through`.
+    pub fn bytes_of_rows(&self, after: Option<u64>, through: u64) -> Result<u64> {
         let bytes: i64 = self.connection.query_row(
-            "SELECT coalesce(sum(length(body)), 0) FROM row WHERE id <= (SELECT max(row) FROM shipped)",
-            [],
+            "SELECT coalesce(sum(length(body)), 0) FROM row WHERE id > ?1 AND id <= ?2",
+            params![after.map_or(-1, |row| row as i64), through as i64],
             |row| row.get(0),
         )?;
         Ok(bytes as u64)
     }
 
-    /// Drops up to `most` of the oldest rows that are not newer than `through`, and notes which days they held.
-    /// Gives the number of rows dropped.
-    pub fn trim(&self, through: u64, most: u32) -> Result<usize> {
-        let transaction = self.connection.unchecked_transaction()?;
+    /// Drops the oldest rows that are not newer than `through`, about `most` bytes of them but at least one if there
+    /// is any, and notes which days they held. Gives the number of bytes dropped.
+    pub fn trim(&self, through: u64, most: usize) -> Result<u64> {
+        // Shipped rows change no more. What is read before the transaction keeps no commit waiting, and a transaction
+        // that began with reading could not write after one.
         let mut days: BTreeMap<(OwnerId, AppId, Day), u64> = BTreeMap::new();
-        let mut numbers = Vec::new();
-        {
-            let mut statement =
-                transaction.prepare_cached("SELECT id, body FROM row WHERE id <= ?1 ORDER BY id LIMIT ?2")?;
-            let mut found = statement.query(params![through as i64, most])?;
-            while let Some(found) = found.next()? {
-                let number = found.get::<_, i64>(0)? as u64;
-                numbers.push(number);
-                // A damaged row could not be shipped either; the shipper has reported it.
-                let row = row::decode(found.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).unwrap_or_default();
-                days.extend(row.events.iter().map(|event| ((event.owner, event.app, event.at.day()), number)));
-                days.extend(row.tallies.iter().map(|tally| ((tally.owner, tally.app, tally.at.day()), number)));
-            }
+        let mut oldest = self.rows_after(None, most)?;
+        oldest.retain(|row| row.mark.row <= through);
+        let Some(last) = oldest.last().map(|row| row.mark.row) else { return Ok(0) };
+        for row in &oldest {
+            days.extend(row::days(&row.body).into_iter().map(|day| (day, row.mark.row)));
         }
+        let transaction = self.connection.unchecked_transaction()?;
+        transaction.execute("DELETE FROM row WHERE id <= ?1", [last as i64])?;
+        // The newest note of what is no longer kept says how far it was shipped; the older ones say nothing any more.
+        transaction
+            .execute("DELETE FROM shipped WHERE row < (SELECT max(row) FROM shipped WHERE row <= ?1)", [last as i64])?;
         for ((owner, app, day), number) in days {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO dropped (owner, app, day, row) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![owner.0.as_bytes(), app.0.as_bytes(), day.0, number as i64])?;
         }
-        if let Some(last) = numbers.last() {
-            transaction.execute("DELETE FROM row WHERE id <= ?1", [*last as i64])?;
-        }
         transaction.commit()?;
-        Ok(numbers.len())
+        Ok(oldest.iter().map(|row| row.body.len() as u64).sum())
+    }
+
+    /// Gives the room of dropped rows back to the disk; in a file that is still written it is used again anyway.
+    pub fn shrink(&self) -> Result<()> {
+        let free = || self.connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
+        let mut left = free()?;
+        while left > 0 {
+            self.connection.execute_batch(&format!("PRAGMA incremental_vacuum({SHRINK_PAGES})"))?;
+            let now = free()?;
+            if now >= left {
+                break;
+            }
+            left = now;
+        }
+        Ok(())
     }
 
     /// The days of an owner that rows behind `after` held and that are no longer kept.

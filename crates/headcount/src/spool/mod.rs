@@ -9,13 +9,13 @@ mod import;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use headcount_engine::event::Event;
 use headcount_engine::mark::SpoolId;
-use headcount_engine::row::Tally;
+use headcount_engine::row::{RowError, Tally};
 use tokio::sync::{mpsc, oneshot};
 
 use self::committer::{Committer, Waiting};
@@ -33,6 +33,16 @@ pub enum SpoolError {
     /// The files cannot be listed or deleted.
     #[error("the spool failed: {0}")]
     Directory(#[from] std::io::Error),
+    /// A newer build wrote this row.
+    #[error("row {row} of the spool {spool}: {error}")]
+    Row {
+        /// Whose row.
+        spool: SpoolId,
+        /// Its number.
+        row: u64,
+        /// Why it cannot be read.
+        error: RowError,
+    },
     /// A newer build wrote it.
     #[error("the spool file {path} has format {found}; this build reads up to {known}")]
     Newer {
@@ -60,15 +70,29 @@ pub struct Limits {
 }
 
 /// What the committer and the requests know of each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     // Rows committed since the start.
     commits: AtomicU64,
-    // A commit takes longer than requests wait: further ones do not wait at all.
-    overdue: AtomicBool,
+    // Rounds that the committer has finished, whatever became of them.
+    rounds: AtomicU64,
+    // The round that takes longer than requests wait, if it is the one under way: further ones do not wait at all.
+    overdue: AtomicU64,
     used_bytes: AtomicU64,
     // The files that somebody writes, or deletes, now.
     claimed: Mutex<HashSet<SpoolId>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            commits: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
+            overdue: AtomicU64::new(u64::MAX),
+            used_bytes: AtomicU64::new(0),
+            claimed: Mutex::default(),
+        }
+    }
 }
 
 /// The journal of this process.
@@ -109,9 +133,19 @@ impl Spool {
         Claim::take(&self.shared, id)
     }
 
+    /// Whether somebody of this process writes or deletes that file now.
+    pub fn is_claimed(&self, id: SpoolId) -> bool {
+        self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
     /// Whether the files of the spool take as many bytes as they may.
     pub fn is_full(&self) -> bool {
-        self.shared.used_bytes.load(Ordering::Relaxed) >= self.limits.max_bytes
+        let full = self.shared.used_bytes.load(Ordering::Relaxed) >= self.limits.max_bytes;
+        if full {
+            // Nothing is committed now that would have it measured again. A full queue does that, too.
+            let _waits_already = self.queue.try_send(Waiting::Measure);
+        }
+        full
     }
 
     /// Commits what waits and ends the committer; whatever comes later is skipped.
@@ -124,13 +158,14 @@ impl Spool {
         if self.is_full() {
             return Recorded::Skipped(SkipReason::Disk);
         }
+        let round = self.shared.rounds.load(Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         match self.queue.try_send(Waiting::Event(event, answer)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => return Recorded::Skipped(SkipReason::Overload),
             Err(mpsc::error::TrySendError::Closed(_)) => return Recorded::Skipped(SkipReason::Disk),
         }
-        if self.shared.overdue.load(Ordering::Relaxed) {
+        if self.shared.overdue.load(Ordering::Relaxed) == round {
             return Recorded::Unconfirmed;
         }
         match tokio::time::timeout(self.limits.commit_wait, answered).await {
@@ -138,16 +173,20 @@ impl Spool {
             // The committer died between taking the event and answering.
             Ok(Err(_)) => Recorded::Unconfirmed,
             Err(_) => {
-                self.shared.overdue.store(true, Ordering::Relaxed);
+                self.shared.overdue.store(round, Ordering::Relaxed);
                 Recorded::Unconfirmed
             }
         }
     }
 
-    /// Hands tallies over. They are counted once or, if the process dies within a moment, not at all.
-    pub async fn tally(&self, tallies: Vec<Tally>) {
-        // Without a committer there is no way to count them; the skips themselves were answered.
-        let _closed = self.queue.send(Waiting::Tallies(tallies)).await;
+    /// Hands tallies over, and waits until it is known whether they are in the journal.
+    pub async fn tally(&self, tallies: Vec<Tally>) -> bool {
+        let (answer, answered) = oneshot::channel();
+        if self.queue.send(Waiting::Tallies(tallies, answer)).await.is_err() {
+            return false;
+        }
+        // Where it is not known they are not counted twice.
+        !matches!(answered.await, Ok(Recorded::Skipped(_)))
     }
 }
 
@@ -184,14 +223,20 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Deletes the files of imports that had not ended when the process did: nothing of them was promised.
-fn delete_unfinished(directory: &Path) -> anyhow::Result<()> {
+/// Deletes the files of imports that had not ended when the process did: nothing of them was promised. A file that
+/// cannot be read is left alone; it keeps no other from being shipped, and no server from starting.
+fn delete_unfinished(directory: &Path) -> Result<()> {
     for path in files(directory)? {
-        if let Some(file) = SpoolFile::open(&path)?
-            && !file.is_sealed()?
-        {
-            file.delete()?;
+        if let Err(error) = delete_if_unfinished(&path) {
+            tracing::error!(path = %path.display(), %error, "a file of the spool cannot be read and is left alone");
         }
     }
     Ok(())
+}
+
+fn delete_if_unfinished(path: &Path) -> Result<()> {
+    match SpoolFile::open(path)? {
+        Some(file) if !file.is_sealed()? => file.delete(),
+        Some(_) | None => Ok(()),
+    }
 }

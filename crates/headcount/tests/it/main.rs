@@ -12,5 +12,6 @@ mod import_kill;
 mod journal;
 mod openapi;
 mod process;
+mod ship;
 mod store;
 mod tidy;

@@ -1,0 +1,277 @@
+//! The thread that ships: which files, when, and what goes from them afterwards.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::id::OwnerId;
+use headcount_engine::mark::SpoolId;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::dictionary::Dictionary;
+use super::fold::DecodedRow;
+use super::source::{Source, Spare};
+use super::step::Shipped;
+use super::{ATTEMPTS, Lagging, Progress, Settings, ShipError};
+use crate::clock::Clock;
+use crate::spool::{self, Spool, SpoolError, SpoolFile};
+use crate::store::Store;
+
+/// How long two early flushes are apart at least.
+const EARLY: Duration = Duration::from_millis(50);
+/// How often the store's marks are compared with what was acknowledged.
+const DOUBT: Duration = Duration::from_secs(5);
+/// How often progress is noted in the files and old rows are dropped.
+const NOTE: Duration = Duration::from_secs(10);
+/// How long rows of one file are dropped before something is shipped again.
+const TRIM_TIME: Duration = Duration::from_secs(1);
+/// How long the last pass may take; what it leaves is shipped by the next process.
+const LAST_PASS: Duration = Duration::from_secs(1);
+
+type Request = oneshot::Sender<Result<(), Lagging>>;
+
+pub(super) struct Shipper {
+    pub(super) store: Arc<Store>,
+    pub(super) dictionaries: HashMap<OwnerId, Dictionary>,
+    spool: Arc<Spool>,
+    clock: Clock,
+    settings: Settings,
+    progress: Arc<Progress>,
+    sources: HashMap<SpoolId, Source>,
+    // The files of which it was said that they cannot be read.
+    unreadable: HashSet<SpoolId>,
+    doubted: Instant,
+    // None where there is more to drop.
+    noted: Option<Instant>,
+}
+
+impl Shipper {
+    pub(super) fn new(
+        spool: Arc<Spool>,
+        store: Arc<Store>,
+        clock: Clock,
+        settings: Settings,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            store,
+            dictionaries: HashMap::new(),
+            spool,
+            clock,
+            settings,
+            progress,
+            sources: HashMap::new(),
+            unreadable: HashSet::new(),
+            doubted: Instant::now(),
+            noted: Some(Instant::now()),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut asked: mpsc::Receiver<Request>, stop: CancellationToken) {
+        let mut waiting = Vec::new();
+        loop {
+            tokio::select! {
+                request = asked.recv() => match request {
+                    Some(request) => waiting.push(request),
+                    // Nobody is left who could ask: the server is gone.
+                    None => break,
+                },
+                () = tokio::time::sleep(self.settings.interval) => {}
+                () = stop.cancelled() => break,
+            }
+            while let Ok(request) = asked.try_recv() {
+                waiting.push(request);
+            }
+            let early = !waiting.is_empty();
+            let result = self.pass().await;
+            for request in waiting.drain(..) {
+                // Who no longer waits has been answered.
+                let _gone = request.send(result.clone());
+            }
+            if early {
+                tokio::time::sleep(EARLY).await;
+            }
+        }
+        match tokio::time::timeout(LAST_PASS, self.pass()).await {
+            Ok(Ok(())) => self.note(true),
+            Ok(Err(lagging)) => {
+                tracing::warn!(%lagging, "the last events stay in the spool and are shipped at the next start");
+            }
+            Err(_) => tracing::warn!("the last events stay in the spool and are shipped at the next start"),
+        }
+    }
+
+    async fn pass(&mut self) -> Result<(), Lagging> {
+        let (commits, at) = (self.spool.commits(), self.clock.now());
+        match self.ship_all(at).await {
+            Ok(()) => {
+                self.progress.commits.store(commits, Ordering::Release);
+                self.progress.complete_at.store(at.0, Ordering::Relaxed);
+                self.note(false);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "shipping failed; it is tried again");
+                let lag_millis = (self.clock.now().0 - self.progress.complete_at.load(Ordering::Relaxed)).max(0);
+                Err(Lagging { cause: error.to_string(), lag_millis })
+            }
+        }
+    }
+
+    async fn ship_all(&mut self, now: Millis) -> Result<(), ShipError> {
+        let doubt = self.doubted.elapsed() >= DOUBT;
+        if doubt {
+            self.doubted = Instant::now();
+        }
+        let mut ids: Vec<SpoolId> = Vec::new();
+        for path in spool::files(self.spool.directory())? {
+            let id: Option<SpoolId> =
+                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            ids.extend(id);
+        }
+        let mut failed = None;
+        for id in ids {
+            match self.ship_file(id, doubt, now).await {
+                Ok(()) => {
+                    self.unreadable.remove(&id);
+                }
+                Err(ShipError::Spool(error)) if !self.spool.is_claimed(id) => self.report(id, &error),
+                // The store fails for every file alike.
+                Err(error @ ShipError::Store(_)) => return Err(error),
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// A file that nobody writes any more and that cannot be read holds up neither the others nor reports.
+    fn report(&mut self, id: SpoolId, error: &SpoolError) {
+        if self.unreadable.insert(id) {
+            tracing::error!(spool = %id, %error, "a file of the spool cannot be read: what it holds is not counted until it can");
+        }
+    }
+
+    async fn ship_file(&mut self, id: SpoolId, doubt: bool, now: Millis) -> Result<(), ShipError> {
+        // Taken out while it is shipped, so that the rest of the shipper can be used meanwhile.
+        let mut source = match self.sources.remove(&id) {
+            Some(source) => source,
+            None => match Source::open(&SpoolFile::path_of(self.spool.directory(), id))? {
+                Some(source) => source,
+                None => return Ok(()),
+            },
+        };
+        let result = self.follow_and_ship(&mut source, doubt, now).await;
+        self.sources.insert(id, source);
+        result
+    }
+
+    async fn follow_and_ship(&mut self, source: &mut Source, doubt: bool, now: Millis) -> Result<(), ShipError> {
+        if doubt || !source.has_followed() {
+            self.follow(source, now).await?;
+        }
+        self.ship_source(source, now).await
+    }
+
+    /// Compares the store's marks with what was acknowledged. Where the store has lost something, shipping starts again
+    /// behind what it still has; days of which something is kept nowhere become incomplete before.
+    async fn follow(&mut self, source: &mut Source, now: Millis) -> Result<(), ShipError> {
+        let stored = self.store.marks(source.id()).await?;
+        for loss in source.follow(&stored)? {
+            tracing::warn!(owner = %loss.owner, spool = %source.id(), days_lost = loss.days.len(), "the store lost \
+                events that it had acknowledged; those that are kept are shipped again");
+            if self.adopt(source.id(), &loss, self.first_day(now), now).await? {
+                source.rewind(loss.owner, loss.kept)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ships what was in the file when the pass came to it; what is committed meanwhile is for the next one.
+    async fn ship_source(&mut self, source: &mut Source, now: Millis) -> Result<(), ShipError> {
+        let Some(through) = source.newest()? else { return Ok(()) };
+        let mut setbacks = 0;
+        'rows: loop {
+            let rows = source.next_rows(through)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            let owners: BTreeSet<OwnerId> = rows.iter().flat_map(DecodedRow::owners).copied().collect();
+            for owner in owners {
+                let first_day = self.first_day(now);
+                if self.ship_owner(source, owner, &rows, (now, first_day)).await? == Shipped::StoreWentBack {
+                    setbacks += 1;
+                    if setbacks > ATTEMPTS {
+                        return Err(ShipError::Contended);
+                    }
+                    self.follow(source, now).await?;
+                    continue 'rows;
+                }
+            }
+            source.advance(last.mark.row);
+        }
+    }
+
+    /// The oldest day that reports show.
+    fn first_day(&self, now: Millis) -> Day {
+        now.day().plus(-(self.settings.retention_days as i32))
+    }
+
+    /// Notes progress, drops what no store needs, and deletes files of which nothing is left.
+    fn note(&mut self, at_once: bool) {
+        if !at_once && self.noted.is_some_and(|noted| noted.elapsed() < NOTE) {
+            return;
+        }
+        self.noted = Some(Instant::now());
+        let now = self.clock.now();
+        let window = i64::try_from(self.settings.replay_window.as_millis()).unwrap_or(i64::MAX);
+        let mut newest_first: Vec<SpoolId> = self.sources.keys().copied().collect();
+        newest_first.sort_unstable_by_key(|id| (Reverse(self.sources[id].created_at()), *id));
+        let mut most_bytes = self.settings.replay_bytes;
+        for id in newest_first {
+            let spare = Spare {
+                shipped_before: Millis(now.0.saturating_sub(window)),
+                most_bytes,
+                first_day: self.first_day(now),
+                until: Instant::now() + TRIM_TIME,
+            };
+            match self.tidy(id, now, &spare) {
+                Ok(Some(kept_bytes)) => most_bytes = most_bytes.saturating_sub(kept_bytes),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(spool = %id, %error, "a spool file could not be tidied"),
+            }
+        }
+    }
+
+    /// Tidies one file: how many bytes of shipped rows it keeps, or `None` if it is gone.
+    fn tidy(&mut self, id: SpoolId, now: Millis, spare: &Spare) -> spool::Result<Option<u64>> {
+        let Some(source) = self.sources.get_mut(&id) else { return Ok(None) };
+        if source.is_forked() {
+            // An operator has to look at it; until then nothing of it goes.
+            return Ok(Some(0));
+        }
+        source.note(now)?;
+        if !source.trim(spare, !self.spool.is_claimed(id))? {
+            self.noted = None;
+        }
+        let kept_bytes = source.kept_bytes();
+        if source.is_spent()? {
+            self.delete_spent(id)?;
+        }
+        Ok(Some(kept_bytes))
+    }
+
+    /// Deletes a file, unless somebody writes it or has written to it since it was found to be spent.
+    fn delete_spent(&mut self, id: SpoolId) -> spool::Result<()> {
+        let Some(_claim) = self.spool.claim(id) else { return Ok(()) };
+        match self.sources.remove(&id) {
+            Some(source) if source.is_spent()? => source.delete(),
+            Some(source) => {
+                self.sources.insert(id, source);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
