@@ -46,6 +46,7 @@ impl Embedded {
     pub(super) async fn open(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
         let (path, own) = (path.to_owned(), installation.clone());
         blocking(move || {
+            create_private(&path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
             let mut writer = connect(&path)?;
             // Nothing is written to a store that is refused.
             check_installation(&writer, &path, &own)?;

@@ -150,6 +150,7 @@ async fn compaction_a_restart_and_a_new_epoch_change_no_number() {
     for device in 0..6 {
         check(&app, "stable", "1.0.0", device).await;
     }
+    report(&caller, "").await;
     for day in 1..=3 {
         clock.set(Millis(clock.now().0 + DAY_MILLIS));
         for device in [0, 7, 8 + day] {
