@@ -55,7 +55,7 @@ pub struct Shipping {
 
 #[derive(Debug, Default)]
 struct Progress {
-    // The commits of the spool that are in the store.
+    // One more than the commits of the spool that are in the store; 0 until what earlier processes left is there.
     commits: AtomicU64,
     // When everything that was committed was in the store, last.
     complete_at: AtomicI64,
@@ -72,7 +72,7 @@ impl Shipping {
 
     /// The same for what was recorded by checks and beacons; costs nothing where nothing waits.
     pub async fn flush_recorded(&self) -> Result<(), Lagging> {
-        if self.progress.commits.load(Ordering::Acquire) >= self.spool.commits() {
+        if self.progress.commits.load(Ordering::Acquire) > self.spool.commits() {
             return Ok(());
         }
         self.flush().await

@@ -109,7 +109,7 @@ impl Shipper {
         let (commits, at) = (self.spool.commits(), self.clock.now());
         match self.ship_all(at).await {
             Ok(()) => {
-                self.progress.commits.store(commits, Ordering::Release);
+                self.progress.commits.store(commits + 1, Ordering::Release);
                 self.progress.complete_at.store(at.0, Ordering::Relaxed);
                 self.note(false);
                 Ok(())

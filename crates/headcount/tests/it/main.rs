@@ -10,6 +10,7 @@ mod fleet;
 mod http;
 mod import_kill;
 mod journal;
+mod kill;
 mod openapi;
 mod process;
 mod ship;
