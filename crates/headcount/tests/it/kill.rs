@@ -1,7 +1,7 @@
 //! The real server, killed again and again under load: whatever it answered `recorded` is counted, once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,24 +58,29 @@ fn cell(device: &str) -> (&'static str, &'static str) {
     (VERSIONS[check % 2], PLATFORMS[check / 2 % 2])
 }
 
+fn serve(folder: &Path) -> Server {
+    Server::start(folder, &[("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_LOG", "warn")], &[])
+}
+
 struct Shop {
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     token: String,
 }
 
 impl Shop {
     fn serve(&self) -> Server {
-        Server::start(&self.folder, &[("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_LOG", "warn")], &[])
+        serve(&self.folder)
     }
 
     /// An installation with an app for two platforms.
     async fn open() -> Self {
-        let mut shop = Self { folder: fresh_directory(), token: String::new() };
-        let mut server = shop.serve();
+        let folder = fresh_directory();
+        let mut server = serve(&folder);
         let [_, line] = server.setup_lines();
         let setup =
             json!({"token": line.split('"').nth(3).unwrap(), "username": "acme", "password": "a long password"});
-        shop.token = post(&server, "", "/setup", &setup).await["token"].as_str().unwrap().to_owned();
+        let token = post(&server, "", "/setup", &setup).await["token"].as_str().unwrap().to_owned();
+        let shop = Self { folder, token };
         let form = reqwest::multipart::Form::new().text("data", json!({"app": "myapp"}).to_string());
         let client = reqwest::Client::new();
         let created = client.post(server.url("/app/create")).bearer_auth(&shop.token).multipart(form).send().await;

@@ -1,8 +1,11 @@
 //! What an administrator reads.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::json;
 
 use crate::app::TestApp;
+use crate::http::shop;
 
 #[tokio::test]
 async fn an_empty_installation_reports_nothing() {
@@ -21,4 +24,27 @@ async fn an_empty_installation_reports_nothing() {
             "platforms": null, "architectures": null, "channels": null, "daily_stats": [], "incomplete": ["2026-03-02"]
         })
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_shows_what_was_recorded_before_it() {
+    let app = TestApp::start().await;
+    let caller = shop::open(&app, "acme").await;
+    let (sent, recorded) = (AtomicU64::new(0), AtomicU64::new(0));
+    let client = async |client: u64| {
+        for round in 0..25 {
+            let path = "/checkVersion?app_name=myapp&version=1.0.0&channel=stable&platform=darwin&arch=amd64";
+            sent.fetch_add(1, Ordering::SeqCst);
+            let device = format!("client-{client}.check-{round}");
+            let reply = app.request("GET", path).header("X-Device-ID", &device).send().await;
+            assert_eq!(reply.header("headcount"), Some("recorded"));
+            let least = recorded.fetch_add(1, Ordering::SeqCst) + 1;
+            let reply = caller.get("/telemetry?range=week").await;
+            let most = sent.load(Ordering::SeqCst);
+            let shown = reply.json()["summary"]["unique_clients"].as_u64().unwrap();
+            assert!((least..=most).contains(&shown), "{least} <= {shown} <= {most}");
+        }
+    };
+    futures_util::future::join_all((0..8).map(client)).await;
+    assert_eq!(recorded.into_inner(), 200);
 }
