@@ -13,6 +13,7 @@ mod journal;
 mod kill;
 mod openapi;
 mod process;
+mod readme;
 mod ship;
 mod store;
 mod tidy;
