@@ -11,6 +11,7 @@ mod http;
 mod import_kill;
 mod journal;
 mod kill;
+mod ledger;
 mod openapi;
 mod process;
 mod readme;
