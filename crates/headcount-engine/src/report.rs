@@ -79,7 +79,8 @@ pub struct Report {
 
 impl Report {
     /// The devices by value of one dimension: the most devices first; of equal ones the greatest version first, other
-    /// names in ascending order. A value without a device has no row.
+    /// names in ascending order. Of versions, `(other)` is last, however many devices it has. A value without a device
+    /// has no row.
     pub fn rows(&self, dimension: Dimension) -> &[Row] {
         &self.breakdown[dimension as usize]
     }
@@ -265,7 +266,8 @@ fn rows(dimension: Dimension, sets: &ByValue<'_>, label: &dyn Fn(Dimension, &Val
         .map(|(label, parts)| (Value::new(&label), Row { label, devices: union(parts).len() }))
         .collect();
     rows.sort_by(|(one, left), (other, right)| {
-        right.devices.cmp(&left.devices).then_with(|| match dimension {
+        let is_rest = |value: &Value| dimension == Dimension::Version && value.as_str() == Value::OTHER;
+        is_rest(one).cmp(&is_rest(other)).then(right.devices.cmp(&left.devices)).then_with(|| match dimension {
             Dimension::Version => dimension.compare(other, one),
             Dimension::Channel | Dimension::Platform | Dimension::Arch | Dimension::Status => one.cmp(other),
         })

@@ -20,12 +20,14 @@ pub(super) fn render(
 ) -> TelemetryReport {
     let days = || first.through(last);
     let usage = list(report, Dimension::Version, |version, client_count| VersionCount { version, client_count });
-    let known = report.known_versions.iter().map(ToString::to_string);
-    let daily_stats = if report.daily.is_empty() && apps_named {
+    let idle = report.daily.is_empty();
+    let daily_stats = if idle && apps_named {
         days().map(|day| daily(day, &Totals::default())).collect()
     } else {
         report.daily.iter().map(|(day, totals)| daily(*day, totals)).collect()
     };
+    // Without any app in scope there is nothing whose versions could be known.
+    let known = report.known_versions.iter().filter(|_| apps_named || !idle).map(ToString::to_string);
     TelemetryReport {
         date: first.to_string(),
         date_range: days().map(|day| day.to_string()).collect(),
