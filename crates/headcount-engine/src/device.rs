@@ -57,12 +57,11 @@ impl FromStr for DeviceId {
 }
 
 fn is_shared(bytes: &[u8]) -> bool {
-    let repeated = |bytes: &[u8]| bytes.windows(2).all(|pair| pair[0] == pair[1]);
-    let hex_digits: Vec<u8> = bytes.iter().copied().filter(|byte| !b"{}-".contains(byte)).collect();
-    let nil_or_full = hex_digits.len() == 32
-        && repeated(&hex_digits)
-        && hex_digits.first().is_some_and(|digit| b"0fF".contains(digit));
-    repeated(bytes) || nil_or_full || bytes == b"undefined" || bytes == b"unknown-device"
+    let repeated = bytes.windows(2).all(|pair| pair[0] == pair[1]);
+    let hex_digits = || bytes.iter().filter(|byte| !b"{}-".contains(byte));
+    let all_are = |wanted: u8| hex_digits().all(|digit| digit.eq_ignore_ascii_case(&wanted));
+    let nil_or_full = hex_digits().count() == 32 && (all_are(b'0') || all_are(b'f'));
+    repeated || nil_or_full || bytes == b"undefined" || bytes == b"unknown-device"
 }
 
 impl fmt::Debug for DeviceId {
@@ -97,6 +96,7 @@ mod tests {
             "00000000-0000-0000-0000-000000000000",
             "{FFFFFFFF-ffff-FFFF-FFFF-FFFFFFFFFFFF}".to_uppercase().as_str(),
             "ffffffffffffffffffffffffffffffff",
+            "FFFFFFFF-ffff-ffff-FFFF-ffffffffffff",
             "aaaaaaaaaa",
             "undefined",
             "unknown-device",
