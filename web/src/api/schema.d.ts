@@ -1610,6 +1610,15 @@ export interface paths {
                         "application/json": components["schemas"]["Caller"];
                     };
                 };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
             };
         };
         put?: never;

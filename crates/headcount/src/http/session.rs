@@ -17,7 +17,12 @@ use crate::password::Password;
 pub(super) fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .api_route("/login", post_with(login, |operation| operation.tag("accounts").summary("Log in")))
-        .api_route("/whoami", get_with(whoami, |operation| operation.tag("accounts").summary("Say who the caller is")))
+        .api_route(
+            "/whoami",
+            get_with(whoami, |operation| {
+                operation.tag("accounts").summary("Say who the caller is").default_response::<Error>()
+            }),
+        )
 }
 
 impl RequestBody for Login {
