@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use headcount_engine::day::Millis;
 use headcount_engine::unknown::UnknownVersions;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -28,6 +29,15 @@ const CATALOG_POLL: Duration = Duration::from_secs(1);
 /// How many imports may be under way at once.
 const MOST_IMPORTS: usize = 16;
 
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Those of everybody.
+    pub public: TcpListener,
+    /// Those of who reads the metrics, if anybody may.
+    pub metrics: Option<TcpListener>,
+}
+
 /// A running server, cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App(Arc<Parts>);
@@ -37,6 +47,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// The settings in effect.
     pub config: Config,
+    /// When this process opened its data.
+    pub started_at: Millis,
     /// The wall clock.
     pub clock: Clock,
     /// Owners, users, apps and releases.
@@ -112,6 +124,7 @@ impl App {
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
         Ok(Self(Arc::new(Parts {
             config,
+            started_at: clock.now(),
             clock,
             catalog,
             passwords: Passwords::new(),
@@ -128,8 +141,8 @@ impl App {
     }
 
     /// Serves until `stop` is cancelled, then finishes what is under way: requests, their commits, their shipping.
-    pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
-        let router = http::router(self.clone());
+    pub async fn run(self, listeners: Listeners, stop: CancellationToken) {
+        let routers = http::routers(self.clone());
         let background = CancellationToken::new();
         let follow = tokio::spawn(self.clone().follow_catalog(background.clone()));
         let tallies = tokio::spawn({
@@ -140,7 +153,11 @@ impl App {
             let (app, background) = (self.clone(), background.clone());
             async move { app.keeper.run(background).await }
         });
-        http::server::serve(listener, router, stop).await;
+        let public = http::server::serve(listeners.public, routers.public, stop.clone());
+        match listeners.metrics {
+            Some(listener) => _ = tokio::join!(public, http::server::serve(listener, routers.metrics, stop)),
+            None => public.await,
+        }
         background.cancel();
         for task in [follow, tallies, keeping] {
             if let Err(error) = task.await {

@@ -1,5 +1,7 @@
 //! Between a request and the spool: an event is handed over here, and this is what the caller learns about it.
 
+mod outcomes;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,12 +10,14 @@ use headcount_engine::day::{Day, Millis};
 use headcount_engine::dimension::Value;
 use headcount_engine::event::Event;
 use headcount_engine::id::{AppId, OwnerId};
-use headcount_engine::recorded::Recorded;
+use headcount_engine::recorded::{Recorded, SkipReason};
 use headcount_engine::row::Tally;
 use tokio_util::sync::CancellationToken;
 
+pub use self::outcomes::{Counted, Unknown};
+use self::outcomes::{Outcomes, Undecided};
 use crate::clock::Clock;
-use crate::spool::Spool;
+use crate::spool::{Skips, Spool};
 
 /// How often tallies go to the spool: one record per second, app, kind and value.
 const TALLY_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,6 +30,7 @@ pub struct Recorder {
     spool: Arc<Spool>,
     clock: Clock,
     pending: Mutex<Pending>,
+    outcomes: Outcomes,
 }
 
 type Kind = (OwnerId, AppId, &'static str);
@@ -41,12 +46,36 @@ struct Pending {
 impl Recorder {
     /// A recorder that writes to that spool.
     pub fn new(spool: Arc<Spool>, clock: Clock) -> Self {
-        Self { spool, clock, pending: Mutex::default() }
+        let outcomes = Outcomes::after(spool.earlier());
+        Self { spool, clock, pending: Mutex::default(), outcomes }
     }
 
     /// Hands an event over and waits until its fate is known.
     pub async fn record(&self, event: Event) -> Recorded {
-        self.spool.record(event).await
+        let undecided = Undecided::of(&self.outcomes);
+        undecided.decide(self.spool.record(event).await)
+    }
+
+    /// Takes note of a check or beacon that has no event.
+    pub fn skip(&self, reason: SkipReason) -> Recorded {
+        let skipped = Recorded::Skipped(reason);
+        self.outcomes.count(skipped);
+        skipped
+    }
+
+    /// Takes note of a check or beacon for something that does not exist.
+    pub fn count_unknown(&self, what: Unknown) {
+        self.outcomes.count_unknown(what);
+    }
+
+    /// How many checks and beacons named something that does not exist, by what it is.
+    pub fn unknown(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.outcomes.unknown().into_iter()
+    }
+
+    /// How many checks and beacons had which outcome.
+    pub fn counted(&self) -> Counted {
+        self.outcomes.counted()
     }
 
     /// Counts something that has no device: skips by reason, unserved demand.
@@ -64,12 +93,23 @@ impl Recorder {
         *pending.counts.entry((kind, today, value.into())).or_default() += 1;
     }
 
-    /// Hands the tallies over each second until `stop` is cancelled, and then once more.
+    /// Hands the tallies and the numbers of skips over each second until `stop` is cancelled, and then once more.
     pub async fn run(&self, stop: CancellationToken) {
+        let mut noted = self.spool.earlier().skipped;
         while stop.run_until_cancelled(tokio::time::sleep(TALLY_INTERVAL)).await.is_some() {
             self.hand_over().await;
+            self.note_skips(&mut noted).await;
         }
         self.hand_over().await;
+        self.note_skips(&mut noted).await;
+    }
+
+    async fn note_skips(&self, noted: &mut Skips) {
+        let skipped = self.counted().skipped;
+        if skipped != *noted {
+            self.spool.note_skips(skipped).await;
+            *noted = skipped;
+        }
     }
 
     async fn hand_over(&self) {

@@ -73,6 +73,11 @@ impl Reports {
         Self { store, cache, shipping, clock, retention_days, places: Mutex::default() }
     }
 
+    /// About how many bytes the segments in memory take.
+    pub fn cached_bytes(&self) -> usize {
+        self.cache.bytes()
+    }
+
     /// The oldest day that is reported now.
     pub fn first_day(&self) -> Day {
         self.clock.now().day().plus(-(self.retention_days as i32))

@@ -16,8 +16,10 @@ pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
+use headcount_engine::day::Millis;
 use headcount_engine::id::Id;
 use headcount_engine::name::UserName;
 use headcount_engine::snapshot::CatalogSnapshot;
@@ -47,6 +49,9 @@ pub struct Catalog {
     snapshot: ArcSwap<CatalogSnapshot>,
     // The administrator that a setting makes the default owner.
     default_owner: Option<UserName>,
+    // When the database was read last, and when the snapshot was loaded from it.
+    read_at: AtomicI64,
+    loaded_at: AtomicI64,
     // The revision that the snapshot shows. The lock is held while a newer one is loaded, so that none goes back.
     revision: tokio::sync::Mutex<i64>,
     installation: Installation,
@@ -102,6 +107,8 @@ impl Catalog {
             default_owner,
             snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
             revision: tokio::sync::Mutex::new(-1),
+            read_at: AtomicI64::new(0),
+            loaded_at: AtomicI64::new(0),
             installation,
         };
         catalog.refresh().await.map_err(failed)?;
@@ -128,8 +135,15 @@ impl Catalog {
             let snapshot = snapshot::load(&mut transaction, self.default_owner.as_ref()).await?;
             self.snapshot.store(Arc::new(snapshot));
             *shown = revision;
+            self.loaded_at.store(self.clock.now().0, Ordering::Relaxed);
         }
+        self.read_at.store(self.clock.now().0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// When the database was last asked whether the snapshot is the newest, and when what it shows was loaded.
+    pub fn ages(&self) -> (Millis, Millis) {
+        (Millis(self.read_at.load(Ordering::Relaxed)), Millis(self.loaded_at.load(Ordering::Relaxed)))
     }
 
     /// Begins a write. No other write runs beside it, in this process or another one, so that what it reads stays true

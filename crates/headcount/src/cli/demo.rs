@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use clap::Args;
 use headcount_engine::name::UserName;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -17,7 +16,7 @@ use crate::config::{Config, LogFormat, ServeArgs};
 use crate::demo::{Administrator, Demo, Plan};
 
 use super::folder::{LOCK, TakenFolder};
-use super::serve::{reachable, stop_signal};
+use super::serve::{listen, reachable, stop_signal};
 use super::{Failure, log, print, settings};
 
 /// The file that says that a folder is a demo's.
@@ -80,11 +79,8 @@ impl DemoArgs {
 
 async fn demo(config: Config, plan: Plan) -> Result<(), Failure> {
     let _folder = take_folder(&config.data_dir)?;
-    let listen = config.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; --listen ADDR:PORT names another address"))?;
-    let url = format!("http://{}", reachable(listener.local_addr().context("the address is unknown")?));
+    let (listeners, address) = listen(&config).await?;
+    let url = format!("http://{}", reachable(address));
     let stop = stop_signal().context("signals cannot be received")?;
     let app = App::open(config, Clock::wall()).await?;
     let prepared = prepare(&app, &plan, &url, &stop).await;
@@ -100,7 +96,7 @@ async fn demo(config: Config, plan: Plan) -> Result<(), Failure> {
             Err(error)
         }
     };
-    app.run(listener, stop).await;
+    app.run(listeners, stop).await;
     live
 }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, Listeners};
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::{Config, ServeArgs};
@@ -29,21 +29,37 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
 /// Serves until the process is told to stop.
 async fn serve(config: Config) -> Result<(), Failure> {
     let folder = TakenFolder::take(&config.data_dir)?;
-    let listen = config.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; --listen ADDR:PORT names another address"))?;
-    let address = listener.local_addr().context("the address that is listened on is unknown")?;
+    let (listeners, address) = listen(&config).await?;
     let stop = stop_signal().context("signals cannot be received")?;
     let app = App::open(config, Clock::wall()).await?;
     log_settings(&app);
     let setup = app.catalog.offer_setup().await.context("the setup token cannot be stored")?;
     print(&greeting(address, setup.as_ref()))?;
     tracing::info!(%address, "serving");
-    app.run(listener, stop).await;
+    app.run(listeners, stop).await;
     tracing::info!("stopped");
     drop(folder);
     Ok(())
+}
+
+/// Listens on the addresses of the settings; gives the public one as it came out.
+pub(super) async fn listen(config: &Config) -> Result<(Listeners, SocketAddr), Failure> {
+    let bind = async |at: SocketAddr, flag: &str| {
+        let cannot = || format!("cannot listen on {at}; --{flag} ADDR:PORT names another address");
+        TcpListener::bind(at).await.with_context(cannot)
+    };
+    let unknown = "the address that is listened on is unknown";
+    let public = bind(config.listen, "listen").await?;
+    let address = public.local_addr().context(unknown)?;
+    let metrics = match config.metrics_listen {
+        Some(at) => Some(bind(at, "metrics-listen").await?),
+        None => None,
+    };
+    if let Some(listener) = &metrics {
+        let address = listener.local_addr().context(unknown)?;
+        tracing::info!(%address, "serving metrics");
+    }
+    Ok((Listeners { public, metrics }, address))
 }
 
 /// Is cancelled when the process is told to stop, by SIGTERM or SIGINT.

@@ -24,6 +24,10 @@ pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
     text.parse().map_err(|_| format!("`{text}` is not an IP address and a port"))
 }
 
+pub(super) fn optional_address(text: &str) -> Parsed<Option<SocketAddr>> {
+    if text.is_empty() { Ok(None) } else { address(text).map(Some) }
+}
+
 /// The form of `PORT`, which is half an address.
 pub(super) const PORT_FORM: &str = "a port number from 0 to 65535";
 

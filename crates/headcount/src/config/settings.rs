@@ -75,6 +75,10 @@ settings! {
     listen: SocketAddr = "127.0.0.1:9000",
         flag Some("listen"), variable "HEADCOUNT_LISTEN", aliases ["PORT"], secret false,
         accepted "ADDR:PORT with an IP address, such as 127.0.0.1:9000 or [::1]:9000", by accept::address;
+    /// Address and port on which `/metrics` is served to whoever can reach it. Unset, it is served nowhere.
+    metrics_listen: Option<SocketAddr> = "",
+        flag Some("metrics-listen"), variable "HEADCOUNT_METRICS_LISTEN", aliases [], secret false,
+        accepted "ADDR:PORT with an IP address, such as 127.0.0.1:9100", by accept::optional_address;
     /// Folder of the catalog, the spool, the store and the secrets. One process at a time uses it.
     data_dir: PathBuf = "./data",
         flag Some("data-dir"), variable "HEADCOUNT_DATA_DIR", aliases [], secret false,

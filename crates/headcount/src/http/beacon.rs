@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::count::{self, Device, Sighting};
 use crate::http::query::{Query, truth};
+use crate::record::Unknown;
 use headcount_engine::recorded::SkipReason;
 
 pub(super) fn routes() -> ApiRouter<App> {
@@ -72,7 +73,14 @@ impl Beacon {
     /// The event to keep: only what is published somewhere may be counted.
     fn event(&self, app: &App, device: &Device) -> Result<Event, SkipReason> {
         let catalog = app.catalog.snapshot();
-        let owner = catalog.owner_named(self.owner.as_deref()).ok_or(SkipReason::Refused)?;
+        let unknown = |what| {
+            app.recorder.count_unknown(what);
+            SkipReason::Refused
+        };
+        let owner = catalog.owner_named(self.owner.as_deref()).ok_or_else(|| unknown(Unknown::Owner))?;
+        if owner.apps.resolve(self.app.as_str()).is_none() {
+            return Err(unknown(Unknown::App));
+        }
         let track = owner.track_named(&self.app, self.place.each_ref()).ok_or(SkipReason::Refused)?;
         Sighting { owner, track, version: self.version.as_ref(), status: self.status }.event(app, device)
     }

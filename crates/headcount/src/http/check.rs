@@ -26,6 +26,7 @@ use crate::error::{Code, Error};
 use crate::http::count::{self, Device, Sighting};
 use crate::http::query::Query;
 use crate::http::reply::json;
+use crate::record::Unknown;
 use headcount_engine::recorded::SkipReason;
 
 pub(super) fn routes() -> ApiRouter<App> {
@@ -44,6 +45,10 @@ fn answer(app: &App, catalog: &CatalogSnapshot, asked: Asked) -> (Response, Resu
     let decided = check.and_then(|check| match decide(catalog, &check, device.id()) {
         Ok(decision) => Ok((check.version, decision)),
         Err(refusal) => {
+            if refusal == Refusal::UnknownApp {
+                let is_known = catalog.owner_named(check.owner.as_deref()).is_some();
+                app.recorder.count_unknown(if is_known { Unknown::App } else { Unknown::Owner });
+            }
             tally(app, &refusal);
             Err(refusal.into())
         }

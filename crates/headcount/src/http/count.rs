@@ -117,8 +117,8 @@ pub(super) const SKIPPED: &str = "skipped";
 /// Hands the event over and waits for its commit.
 pub(super) async fn record(app: &App, event: Result<Event, SkipReason>) -> Recorded {
     match event {
-        _ if !app.config.telemetry => Recorded::Skipped(SkipReason::Disabled),
-        Err(reason) => Recorded::Skipped(reason),
+        _ if !app.config.telemetry => app.recorder.skip(SkipReason::Disabled),
+        Err(reason) => app.recorder.skip(reason),
         Ok(event) => {
             let (owner, of_app) = (event.owner, event.app);
             let recorded = app.recorder.record(event).await;

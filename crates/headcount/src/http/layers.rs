@@ -1,5 +1,7 @@
 //! What holds for every request: CORS, the methods that every path has, and the log.
 
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -7,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::http::requests::{self, Requests};
 
 /// The routes that any web page may call: they take no credentials and answer nothing private.
 const OPEN_PATHS: [&str; 2] = ["/checkVersion", "/telemetry/beacon"];
@@ -17,8 +20,15 @@ const OPEN_HEADERS: &str = "Content-Type, Accept, Cache-Control, X-Requested-Wit
 const CLOSED_HEADERS: &str = "Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token, Authorization, accept, origin, \
                               Cache-Control, X-Requested-With, X-Device-ID, X-Download-Token, Import-Id, Import-Chunk";
 
+/// What is needed around every request.
+#[derive(Debug, Clone)]
+pub(super) struct Around {
+    pub(super) app: App,
+    pub(super) requests: Arc<Requests>,
+}
+
 /// Runs around every request, also around those that no route answers.
-pub(super) async fn cross_cutting(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn cross_cutting(State(around): State<Around>, request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -31,11 +41,13 @@ pub(super) async fn cross_cutting(State(app): State<App>, request: Request, next
         }
         _ => next.run(request).await,
     };
-    allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &app.config.allowed_cors);
+    allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
+    let route = path.as_deref().unwrap_or(requests::UNKNOWN);
+    around.requests.count(route, response.status());
     // The path is that of the route: what callers put into it or behind it stays out of the log.
     tracing::debug!(
         method = method.as_str(),
-        path = path.as_deref().unwrap_or("(unknown)"),
+        path = route,
         status = response.status().as_u16(),
         micros = started.elapsed().as_micros() as u64,
         "answered"

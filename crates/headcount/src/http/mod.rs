@@ -10,11 +10,13 @@ pub mod health;
 mod import;
 mod latest;
 mod layers;
+mod metrics;
 pub mod query;
 mod releases;
 mod render;
 mod reply;
 mod report;
+mod requests;
 mod resources;
 mod search;
 pub mod server;
@@ -30,6 +32,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Json, Router, middleware};
 use std::sync::Arc;
 
+use self::layers::Around;
+use self::requests::Requests;
 use crate::app::App;
 use crate::error::{Code, Error};
 
@@ -44,17 +48,30 @@ fn described_routes() -> (Router<App>, OpenApi) {
     (router, description)
 }
 
+/// What the two listeners serve.
+#[derive(Debug)]
+pub struct Routers {
+    /// All routes, with their layers.
+    pub public: Router,
+    /// The metrics, for those who run the server.
+    pub metrics: Router,
+}
+
 /// All routes, with their layers.
-pub fn router(app: App) -> Router {
+pub fn routers(app: App) -> Routers {
     let body_limit = app.config.max_body_bytes;
     let (router, description) = described_routes();
-    router
+    let paths = description.paths.iter().flat_map(|paths| paths.paths.keys());
+    let requests = Arc::new(Requests::of(paths.map(String::as_str)));
+    let around = Around { app: app.clone(), requests: requests.clone() };
+    let public = router
         .fallback(async || Error::new(Code::NotFound, "not found"))
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed, "method not allowed"))
         .layer(DefaultBodyLimit::max(body_limit))
-        .layer(middleware::from_fn_with_state(app.clone(), layers::cross_cutting))
+        .layer(middleware::from_fn_with_state(around, layers::cross_cutting))
         .layer(Extension(Arc::new(description)))
-        .with_state(app)
+        .with_state(app.clone());
+    Routers { public, metrics: metrics::router(app, requests) }
 }
 
 /// Every route of the API. One line a noun; the paths stand in the modules.

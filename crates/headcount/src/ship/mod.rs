@@ -59,6 +59,8 @@ struct Progress {
     commits: AtomicU64,
     // When everything that was committed was in the store, last.
     complete_at: AtomicI64,
+    // Since when the oldest row has been in the store that is kept for one that loses something; i64::MAX for none.
+    kept_since: AtomicI64,
 }
 
 impl Shipping {
@@ -78,6 +80,11 @@ impl Shipping {
         self.flush().await
     }
 
+    /// For how many milliseconds shipped rows are kept now: a store that was lost for no longer is filled again.
+    pub fn replay_millis(&self) -> i64 {
+        (self.clock.now().0.saturating_sub(self.progress.kept_since.load(Ordering::Relaxed))).max(0)
+    }
+
     /// For how many milliseconds something may have waited that is not in the store.
     pub fn lag_millis(&self) -> i64 {
         (self.clock.now().0 - self.progress.complete_at.load(Ordering::Relaxed)).max(0)
@@ -95,6 +102,7 @@ pub fn start(
     let (requests, asked) = mpsc::channel(1024);
     let progress = Arc::new(Progress::default());
     progress.complete_at.store(clock.now().0, Ordering::Relaxed);
+    progress.kept_since.store(i64::MAX, Ordering::Relaxed);
     let shipping = Shipping { requests, progress: progress.clone(), spool: spool.clone(), clock: clock.clone() };
     let shipper = Shipper::new(spool, store, clock, settings, progress);
     // A runtime of its own: shipping goes on however busy the requests keep theirs, and ends after it.

@@ -229,6 +229,7 @@ impl Shipper {
         let mut newest_first: Vec<SpoolId> = self.sources.keys().copied().collect();
         newest_first.sort_unstable_by_key(|id| (Reverse(self.sources[id].created_at()), *id));
         let mut most_bytes = self.settings.replay_bytes;
+        let mut kept_since = i64::MAX;
         for id in newest_first {
             let spare = Spare {
                 shipped_before: Millis(now.0.saturating_sub(window)),
@@ -241,7 +242,10 @@ impl Shipper {
                 Ok(None) => {}
                 Err(error) => tracing::warn!(spool = %id, %error, "a spool file could not be tidied"),
             }
+            let kept = self.sources.get(&id).and_then(|source| source.kept_since().ok().flatten());
+            kept_since = kept_since.min(kept.map_or(i64::MAX, |at| at.0));
         }
+        self.progress.kept_since.store(kept_since, Ordering::Relaxed);
     }
 
     /// Tidies one file: how many bytes of shipped rows it keeps, or `None` if it is gone.

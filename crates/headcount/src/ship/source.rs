@@ -228,6 +228,11 @@ impl Source {
         }
     }
 
+    /// Since when the oldest row that is kept has been in the store.
+    pub(super) fn kept_since(&self) -> Result<Option<Millis>> {
+        self.file.kept_since()
+    }
+
     pub(super) fn advance(&mut self, row: u64) {
         self.position = Some(row);
     }

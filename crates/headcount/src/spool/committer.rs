@@ -10,6 +10,7 @@ use headcount_engine::row::{self, Row, Tally};
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot};
 
+use super::answered::{Answered, Skips, skip_counts};
 use super::{Claim, Result, Shared, SpoolError, SpoolFile, StoredRow};
 use crate::clock::Clock;
 use headcount_engine::mark::{Mark, SpoolId};
@@ -25,6 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Waiting {
     Event(Event, oneshot::Sender<Recorded>),
     Tallies(Vec<Tally>, oneshot::Sender<Recorded>),
+    Skips(Skips),
     Measure,
     Close,
 }
@@ -37,6 +39,8 @@ pub(super) struct Committer {
     file: Option<Open>,
     tried: Instant,
     measured: Option<Instant>,
+    // What every file says of all processes.
+    answered: Answered,
 }
 
 struct Open {
@@ -47,16 +51,18 @@ struct Open {
 }
 
 impl Committer {
-    pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock) -> Result<Self> {
-        let open = open_new(&directory, &shared, &clock)?;
-        Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None })
+    pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock, answered: Answered) -> Result<Self> {
+        let open = open_new(&directory, &shared, &clock, &answered)?;
+        Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None, answered })
     }
 
     /// Commits until it is told to close, and then what still waits.
     pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+        self.measure();
         while let Some(first) = waiting.blocking_recv() {
             let mut row = Row::default();
             let mut answers = Vec::new();
+            let mut skips = None;
             let mut closing = false;
             let mut take = |waiting| match waiting {
                 Waiting::Event(event, answer) => {
@@ -67,6 +73,7 @@ impl Committer {
                     row.tallies.append(&mut tallies);
                     answers.push(answer);
                 }
+                Waiting::Skips(counts) => skips = Some(counts),
                 Waiting::Measure => {}
                 Waiting::Close => closing = true,
             };
@@ -86,7 +93,20 @@ impl Committer {
                     let _gone = answer.send(fate);
                 }
             }
+            if let Some(skips) = skips {
+                self.note(skips);
+            }
             self.measure();
+        }
+    }
+
+    /// Skips are counted again in the next second: one that could not be noted is noted then.
+    fn note(&mut self, skips: Skips) {
+        self.answered.skipped = skips;
+        if let Some(open) = &self.file
+            && let Err(error) = open.file.note_answered(skip_counts(&skips))
+        {
+            tracing::warn!(%error, "the number of skipped checks could not be noted");
         }
     }
 
@@ -94,8 +114,14 @@ impl Committer {
         self.reopen();
         let Some(open) = &mut self.file else { return Recorded::Skipped(SkipReason::Disk) };
         let mark = Mark { row: open.next_row, tag: rand::random() };
-        match open.file.append(&StoredRow { mark, body: row::encode(row), receipt: None }) {
+        let stored = StoredRow { mark, body: row::encode(row), receipt: None };
+        let recorded = self.answered.recorded + row.events.len() as u64;
+        let began = Instant::now();
+        let committed = open.file.append_recorded(&stored, recorded);
+        self.shared.commit_times.observe(began.elapsed().as_secs_f64());
+        match committed {
             Ok(()) => {
+                self.answered.recorded = recorded;
                 open.next_row += 1;
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Recorded
@@ -120,7 +146,7 @@ impl Committer {
             return;
         }
         self.tried = Instant::now();
-        match open_new(&self.directory, &self.shared, &self.clock) {
+        match open_new(&self.directory, &self.shared, &self.clock, &self.answered) {
             Ok(open) => self.file = Some(open),
             Err(error) => tracing::error!(%error, "no new spool file can be opened: events are skipped"),
         }
@@ -152,10 +178,11 @@ fn bytes_of_others(directory: &Path, id: &str) -> std::io::Result<u64> {
     Ok(bytes)
 }
 
-fn open_new(directory: &Path, shared: &Arc<Shared>, clock: &Clock) -> Result<Open> {
+fn open_new(directory: &Path, shared: &Arc<Shared>, clock: &Clock, answered: &Answered) -> Result<Open> {
     let id = SpoolId(rand::random());
     // No other file has this id, so nobody else can have claimed it.
     let claim = Claim::take(shared, id);
     let file = SpoolFile::create(directory, id, clock.now(), true)?;
+    file.note_answered(answered.counts())?;
     Ok(Open { file, next_row: 0, _claim: claim })
 }

@@ -27,6 +27,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS shipped (row INTEGER PRIMARY KEY, at INTEGER NOT NULL);
     -- Up to which row the store has acknowledged an owner's events.
     CREATE TABLE IF NOT EXISTS acknowledged (owner BLOB PRIMARY KEY, row INTEGER NOT NULL, tag BLOB NOT NULL);
+    -- How many checks and beacons had which outcome, since the first start. A file of an import has none.
+    CREATE TABLE IF NOT EXISTS answered (outcome TEXT PRIMARY KEY, count INTEGER NOT NULL);
 ";
 
 /// The version of the tables above.
@@ -61,7 +63,7 @@ pub struct Receipt {
 pub struct SpoolFile {
     id: SpoolId,
     path: PathBuf,
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl SpoolFile {
@@ -252,6 +254,16 @@ impl SpoolFile {
             .connection
             .query_row("SELECT max(row) FROM shipped WHERE at < ?1", [before.0], |row| row.get::<_, Option<i64>>(0))?;
         Ok(row.map(|row| row as u64))
+    }
+
+    /// Since when the oldest row that is kept has been in the store, as far as it was noted.
+    pub fn kept_since(&self) -> Result<Option<Millis>> {
+        let at = self.connection.query_row(
+            "SELECT min(at) FROM shipped WHERE row >= (SELECT min(id) FROM row)",
+            [],
+            |row| row.get::<_, Option<i64>>(0),
+        )?;
+        Ok(at.map(Millis))
     }
 
     /// How many bytes of the file are in use.

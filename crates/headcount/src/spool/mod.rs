@@ -3,6 +3,7 @@
 //! Every start opens a new file under a new random id; the files of earlier starts are only drained. One thread
 //! commits: it takes all events that wait, up to a limit, writes them as one row, and answers when the row is on disk.
 
+mod answered;
 mod committer;
 mod file;
 mod import;
@@ -16,8 +17,10 @@ use std::time::Duration;
 use headcount_engine::event::Event;
 use headcount_engine::mark::SpoolId;
 use headcount_engine::row::{RowError, Tally};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::answered::{Answered, Skips};
 use self::committer::{Committer, Waiting};
 pub use self::file::{Receipt, SpoolFile, StoredRow};
 pub use self::import::{Placed, WholeImport};
@@ -55,6 +58,9 @@ pub enum SpoolError {
     },
 }
 
+/// The bounds by which the times of commits are told apart, in seconds.
+const COMMIT_SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
 /// What the spool's files answer.
 pub type Result<T> = std::result::Result<T, SpoolError>;
 
@@ -79,6 +85,8 @@ struct Shared {
     // The round that takes longer than requests wait, if it is the one under way: further ones do not wait at all.
     overdue: AtomicU64,
     used_bytes: AtomicU64,
+    // How long commits took, in seconds.
+    commit_times: Histogram,
     // The files that somebody writes, or deletes, now.
     claimed: Mutex<HashSet<SpoolId>>,
 }
@@ -90,6 +98,7 @@ impl Default for Shared {
             rounds: AtomicU64::new(0),
             overdue: AtomicU64::new(u64::MAX),
             used_bytes: AtomicU64::new(0),
+            commit_times: Histogram::new(COMMIT_SECONDS),
             claimed: Mutex::default(),
         }
     }
@@ -102,6 +111,7 @@ pub struct Spool {
     limits: Limits,
     queue: mpsc::Sender<Waiting>,
     shared: Arc<Shared>,
+    earlier: Answered,
 }
 
 impl Spool {
@@ -112,9 +122,10 @@ impl Spool {
         delete_unfinished(directory)?;
         let (queue, waiting) = mpsc::channel(limits.queue_events);
         let shared = Arc::new(Shared::default());
-        let committer = Committer::new(directory.to_owned(), shared.clone(), clock)?;
+        let earlier = Answered::read(directory)?;
+        let committer = Committer::new(directory.to_owned(), shared.clone(), clock, earlier)?;
         let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(waiting))?;
-        Ok((Self { directory: directory.to_owned(), limits, queue, shared }, thread))
+        Ok((Self { directory: directory.to_owned(), limits, queue, shared, earlier }, thread))
     }
 
     /// Where the files lie.
@@ -126,6 +137,28 @@ impl Spool {
     /// ship what was committed until then.
     pub fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Acquire)
+    }
+
+    /// What earlier processes answered.
+    pub fn earlier(&self) -> &Answered {
+        &self.earlier
+    }
+
+    /// How many events, and other things, wait for the committer.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// How long commits took, in seconds.
+    pub fn commit_times(&self) -> &Histogram {
+        &self.shared.commit_times
+    }
+
+    /// How many bytes the files take, as of about a second ago, or of the question before where nothing is committed.
+    pub fn used_bytes(&self) -> u64 {
+        // A full queue has it measured, too.
+        let _waits_already = self.queue.try_send(Waiting::Measure);
+        self.shared.used_bytes.load(Ordering::Relaxed)
     }
 
     /// Takes the right to write or to delete that file; `None` while somebody else of this process has it.
@@ -177,6 +210,11 @@ impl Spool {
                 Recorded::Unconfirmed
             }
         }
+    }
+
+    /// Hands over how often checks and beacons were not counted, since the first start.
+    pub async fn note_skips(&self, skips: Skips) {
+        let _closed = self.queue.send(Waiting::Skips(skips)).await;
     }
 
     /// Hands tallies over, and waits until it is known whether they are in the journal.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use headcount::app::App;
+use headcount::app::{App, Listeners};
 use headcount::catalog::users::Credentials;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs};
@@ -20,6 +20,7 @@ pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) clock: Clock,
     address: SocketAddr,
+    metrics_address: SocketAddr,
     client: reqwest::Client,
     directory: PathBuf,
     settings: BTreeMap<String, String>,
@@ -56,9 +57,12 @@ impl TestApp {
         let app = App::open(config, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(app.clone().run(listener, stop.clone()));
+        let metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let metrics_address = metrics.local_addr().unwrap();
+        let listeners = Listeners { public: listener, metrics: Some(metrics) };
+        let server = tokio::spawn(app.clone().run(listeners, stop.clone()));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { app, clock, address, client, directory, settings, stop, server: Some(server) }
+        Self { app, clock, address, metrics_address, client, directory, settings, stop, server: Some(server) }
     }
 
     /// Stops the server as SIGTERM does, and waits until everything is on disk.
@@ -101,6 +105,11 @@ impl TestApp {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Where the metrics are.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}/metrics", self.metrics_address)
     }
 
     pub(crate) fn directory(&self) -> &std::path::Path {

@@ -12,6 +12,7 @@ mod import_kill;
 mod journal;
 mod kill;
 mod ledger;
+mod metrics;
 mod openapi;
 mod process;
 mod readme;

@@ -17,15 +17,23 @@ fn path_of(document: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document)
 }
 
-fn document(name: &str) -> String {
+pub(crate) fn document(name: &str) -> String {
     std::fs::read_to_string(path_of(name)).unwrap()
 }
 
 /// What stands between the lines that begin and end like these.
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let after = text.split_once(start).unwrap_or_else(|| panic!("{start} is missing")).1;
     let inside = after.split_once(end).unwrap_or_else(|| panic!("{end} is missing")).0;
     inside.split_once('\n').unwrap().1
+}
+
+/// Writes it anew.
+pub(crate) fn write_between(name: &str, start: &str, end: &str, wanted: &str) {
+    let text = document(name);
+    let (before, after) = (text.find(start).unwrap(), text.find(end).unwrap());
+    let line = text[before..].split_inclusive('\n').next().unwrap();
+    std::fs::write(path_of(name), [&text[..before], line, wanted, &text[after..]].concat()).unwrap();
 }
 
 /// The blocks of that language, in order.
@@ -37,14 +45,12 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 /// Writes the table anew where it differs, so that a second run passes.
 #[test]
 fn the_readme_lists_the_settings() {
+    let (start, end) = ("<!-- settings:", "<!-- settings end -->");
     let readme = document("README.md");
-    let listed = between(&readme, "<!-- settings:", "<!-- settings end -->");
+    let listed = between(&readme, start, end);
     let wanted = format!("\n{}\n", markdown_table());
     if listed != wanted {
-        let (before, after) = (readme.find("<!-- settings:").unwrap(), readme.find("<!-- settings end -->").unwrap());
-        let line = readme[before..].split_inclusive('\n').next().unwrap();
-        let anew = [&readme[..before], line, &wanted, &readme[after..]].concat();
-        std::fs::write(path_of("README.md"), anew).unwrap();
+        write_between("README.md", start, end, &wanted);
     }
     assert_eq!(listed, wanted, "README.md was written anew");
 }

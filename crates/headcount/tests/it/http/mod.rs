@@ -15,6 +15,6 @@ mod retention;
 mod search;
 mod session;
 mod setup;
-mod shop;
+pub(crate) mod shop;
 mod telemetry;
 mod users;
