@@ -27,9 +27,9 @@ const EARLY: Duration = Duration::from_millis(50);
 const DOUBT: Duration = Duration::from_secs(5);
 /// How often progress is noted in the files and old rows are dropped.
 const NOTE: Duration = Duration::from_secs(10);
-/// How long rows of one file are dropped before something is shipped again.
-const TRIM_TIME: Duration = Duration::from_secs(1);
-/// How long the last pass may take; what it leaves is shipped by the next process.
+/// How long rows are dropped before something is shipped again; what is left is dropped after that.
+const TRIM_TIME: Duration = Duration::from_millis(200);
+/// How long the last pass may take, and dropping rows after it; what they leave is for the next process.
 const LAST_PASS: Duration = Duration::from_secs(1);
 
 type Request = oneshot::Sender<Result<(), Lagging>>;
@@ -224,6 +224,7 @@ impl Shipper {
             return;
         }
         self.noted = Some(Instant::now());
+        let until = Instant::now() + if at_once { LAST_PASS } else { TRIM_TIME };
         let now = self.clock.now();
         let window = i64::try_from(self.settings.replay_window.as_millis()).unwrap_or(i64::MAX);
         let mut newest_first: Vec<SpoolId> = self.sources.keys().copied().collect();
@@ -235,7 +236,7 @@ impl Shipper {
                 shipped_before: Millis(now.0.saturating_sub(window)),
                 most_bytes,
                 first_day: self.first_day(now),
-                until: Instant::now() + TRIM_TIME,
+                until,
             };
             match self.tidy(id, now, &spare) {
                 Ok(Some(kept_bytes)) => most_bytes = most_bytes.saturating_sub(kept_bytes),

@@ -1,6 +1,6 @@
 //! Segments in memory: bounded, and never older than the store at the moment of the question.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -125,12 +125,11 @@ impl SegmentCache {
         kept.turn += 1;
         let turn = kept.turn;
         // What the store no longer has was erased or has expired.
+        let there: HashSet<(AppId, Day)> = seen.iter().map(|seen| (seen.app, seen.day)).collect();
         let gone: Vec<_> = kept
             .entries
             .keys()
-            .filter(|(of, app, day)| {
-                *of == owner && days.contains(day) && !seen.iter().any(|seen| (seen.app, seen.day) == (*app, *day))
-            })
+            .filter(|(of, app, day)| *of == owner && days.contains(day) && !there.contains(&(*app, *day)))
             .copied()
             .collect();
         for key in gone {

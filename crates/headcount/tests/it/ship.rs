@@ -682,6 +682,44 @@ async fn an_erased_owner_with_many_devices_holds_up_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cache_of_segments_follows_the_store() {
+    let (place, clock, directory) = (Place::fresh(), Clock::stopped_at(TODAY.start()), fresh_directory());
+    let store = place.open().await;
+    let machine = Machine::start(&directory, &store, &clock);
+    // One that keeps everything, one that keeps little and one that keeps nothing.
+    let caches = [1 << 20, 2_000, 0].map(SegmentCache::new);
+    let look = async |cache: &SegmentCache, of| {
+        let segments = cache.segments(&store, owner(of), TODAY.plus(-60)..=TODAY.plus(60)).await.unwrap();
+        let by_day = segments.seen.into_iter().map(|seen| ((seen.app, seen.day), (seen.version, seen.segment)));
+        by_day.collect::<BTreeMap<_, _>>()
+    };
+    for round in 0..30_u32 {
+        let happened = (0..40).map(|number| {
+            let at = Millis(clock.now().0 - i64::from(number % 4) * 86_400_000 + i64::from(round));
+            event(1 + (number % 2) as u8, round * 10 + number, &format!("1.{}.0", number % 3), at)
+        });
+        machine.record_all(happened.collect()).await;
+        machine.flush().await.unwrap();
+        match round % 6 {
+            1 => compact(&store).await,
+            3 => store.expire(owner(1), TODAY.plus(-((round % 5) as i32)), Millis(0)).await.unwrap(),
+            5 if round > 20 => store.erase(owner(2), Some(app(2)), clock.now()).await.unwrap(),
+            _ => {}
+        }
+        for of in [1, 2] {
+            let expected = look(&SegmentCache::new(0), of).await;
+            assert!(!expected.is_empty() || (of == 2 && round > 20));
+            for cache in &caches {
+                assert_eq!(look(cache, of).await, expected, "round {round}");
+            }
+        }
+        clock.advance(Duration::from_millis(1));
+    }
+    assert!(caches[0].bytes() > 2_000 && caches[1].bytes() <= 2_000 && caches[2].bytes() == 0);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_new_devices_take_many_steps() {
     let (place, clock, directory) = (Place::fresh(), Clock::stopped_at(TODAY.start()), fresh_directory());
     let store = place.open().await;
