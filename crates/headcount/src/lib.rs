@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` has the map; `app::App` is where the parts are put together.
 
 pub mod app;
+pub mod backup;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

@@ -164,6 +164,11 @@ impl Catalog {
     }
 }
 
+/// The newest version of the tables that this build knows.
+pub fn newest_format() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 /// A fresh random id.
 pub(crate) fn fresh_id() -> Id {
     Id::from_bytes(rand::random())
@@ -178,7 +183,7 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
 }
 
 async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
-    let newest = SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let newest = newest_format();
     let applied: i64 = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")
         .fetch_one(pool)
         .await

@@ -4,6 +4,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::backup;
+
+/// How commands that take the folder only describe it.
+pub(super) const DATA_DIR: &str = "The server's data folder [default: ./data] [env: HEADCOUNT_DATA_DIR]";
 /// The file whose lock says that a process uses the folder. It is empty and stays.
 pub(super) const LOCK: &str = "lock";
 /// The file that is written to find out whether files can be.
@@ -29,6 +33,11 @@ pub(super) enum FolderError {
         folder.display()
     )]
     InUse { folder: PathBuf },
+    #[error(
+        "HEADCOUNT_DATA_DIR: a restore into the folder `{}` was broken off; delete what is in it and restore again",
+        folder.display()
+    )]
+    Unfinished { folder: PathBuf },
 }
 
 impl TakenFolder {
@@ -42,6 +51,9 @@ impl TakenFolder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse { folder: folder.to_owned() }),
             Err(TryLockError::Error(cause)) => return Err(unwritable(cause)),
+        }
+        if backup::is_unfinished(folder) {
+            return Err(FolderError::Unfinished { folder: folder.to_owned() });
         }
         // The lock may be older than the loss of the right to write.
         let trial = folder.join(TRIAL);

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod demo;
 mod folder;
 mod import;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::backup::BackupError;
 use crate::config::{Config, ConfigError, ServeArgs, process_environment, read_dotenv, render_effective};
 use crate::http;
 
@@ -39,6 +41,10 @@ enum Command {
     User(user::UserArgs),
     /// Import what was counted elsewhere into a running server
     Import(import::ImportArgs),
+    /// Write all that the data folder holds to one file, also while the server runs
+    Backup(backup::BackupArgs),
+    /// Put what a backup holds into a new data folder
+    Restore(backup::RestoreArgs),
     /// Serve a made-up fleet, to look around
     Demo(demo::DemoArgs),
 }
@@ -54,6 +60,8 @@ enum Failure {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Foreign(#[from] ForeignFolder),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
 }
@@ -62,7 +70,7 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::Arguments(_) | Self::Folder(_) | Self::Foreign(_) => ExitCode::from(2),
-            Self::Other(_) => ExitCode::FAILURE,
+            Self::Backup(_) | Self::Other(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -83,6 +91,8 @@ pub fn main() -> ExitCode {
         Command::Openapi => print_openapi(),
         Command::User(args) => user::run(args),
         Command::Import(args) => import::run(args),
+        Command::Backup(args) => backup::take(args),
+        Command::Restore(args) => backup::restore(args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {
@@ -98,6 +108,14 @@ pub fn main() -> ExitCode {
 /// The settings in effect: flags, the process environment, and `.env` in the working directory.
 fn settings(args: &ServeArgs) -> Result<Config, ConfigError> {
     Config::load(args, &process_environment()?, &read_dotenv(Path::new("."))?)
+}
+
+/// The same for a command that takes the data folder only.
+fn settings_in(data_dir: Option<String>) -> Result<Config, ConfigError> {
+    match data_dir {
+        Some(folder) => settings(&ServeArgs::default().with("data-dir", folder)),
+        None => settings(&ServeArgs::default()),
+    }
 }
 
 fn show_config(args: &ServeArgs) -> Result<(), Failure> {

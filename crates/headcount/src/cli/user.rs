@@ -11,21 +11,19 @@ use secrecy::SecretString;
 use crate::catalog::Catalog;
 use crate::catalog::users::{Role, User};
 use crate::clock::Clock;
-use crate::config::{Config, LogFormat, ServeArgs};
+use crate::config::{Config, LogFormat};
 use crate::password::{Password, PasswordHash, Passwords};
 
-use super::{Failure, folder, log, print, settings};
+use super::{Failure, folder, log, print, settings_in};
 
 /// The file of the catalog in the data folder.
 const CATALOG: &str = "catalog.db";
 /// The most bytes that are read of a password: more than one may have, with the end of its line.
 const MOST_BYTES: u64 = 4096;
 
-const DATA_DIR: &str = "The server's data folder [default: ./data] [env: HEADCOUNT_DATA_DIR]";
-
 #[derive(Debug, Args)]
 pub(super) struct UserArgs {
-    #[arg(long, global = true, value_name = "DIR", help = DATA_DIR)]
+    #[arg(long, global = true, value_name = "DIR", help = folder::DATA_DIR)]
     data_dir: Option<String>,
     #[command(subcommand)]
     action: Action,
@@ -53,11 +51,7 @@ enum Action {
 }
 
 pub(super) fn run(args: UserArgs) -> Result<(), Failure> {
-    let flags = match args.data_dir {
-        Some(folder) => ServeArgs::default().with("data-dir", folder),
-        None => ServeArgs::default(),
-    };
-    let config = settings(&flags)?;
+    let config = settings_in(args.data_dir)?;
     log::start(tracing::Level::ERROR, LogFormat::Text);
     let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;
     let said = runtime.block_on(act(args.action, config))?;

@@ -31,8 +31,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS answered (outcome TEXT PRIMARY KEY, count INTEGER NOT NULL);
 ";
 
-/// The version of the tables above.
-const FORMAT: i64 = 1;
+/// The version of a spool file's tables.
+pub const FORMAT: i64 = 1;
 /// How long one writer of a file waits for another.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many pages of a drained file are given back at once.

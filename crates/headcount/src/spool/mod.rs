@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::answered::{Answered, Skips};
 use self::committer::{Committer, Waiting};
-pub use self::file::{Receipt, SpoolFile, StoredRow};
+pub use self::file::{FORMAT, Receipt, SpoolFile, StoredRow};
 pub use self::import::{Placed, WholeImport};
 use crate::clock::Clock;
 use headcount_engine::recorded::{Recorded, SkipReason};

@@ -22,7 +22,7 @@ use crate::private::create_private;
 use headcount_engine::mark::{Mark, SpoolId};
 
 /// The version of the tables.
-const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 1;
 
 /// The store in one SQLite file.
 #[derive(Debug, Clone)]

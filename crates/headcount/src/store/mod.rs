@@ -15,6 +15,7 @@ use headcount_engine::device::Pseudonym;
 use headcount_engine::id::{AppId, OwnerId};
 
 use self::embedded::Embedded;
+pub use self::embedded::FORMAT;
 use crate::installation::Installation;
 use headcount_engine::mark::{Mark, SpoolId};
 

@@ -45,6 +45,23 @@ impl Ledger {
         let checks = self.0.lock().unwrap();
         checks.iter().filter(|(_, fate)| fates.contains(fate)).map(|(device, _)| device.clone()).collect()
     }
+
+    /// What it says now, for later.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
+    }
+
+    /// What a copy of the server must hold that was taken between this and the later ledger: what was recorded before,
+    /// and perhaps what was sent meanwhile.
+    pub(crate) fn until(&self, later: &Self) -> Self {
+        let (before, mut checks) = (self.0.lock().unwrap(), later.0.lock().unwrap().clone());
+        for (device, fate) in &mut checks {
+            if *fate == Fate::Recorded && before.get(device) != Some(&Fate::Recorded) {
+                *fate = Fate::Cut;
+            }
+        }
+        Self(Arc::new(Mutex::new(checks)))
+    }
 }
 
 /// A device that carries which client it is and which of its checks.
@@ -70,6 +87,11 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
+    /// The same installation in another folder.
+    pub(crate) fn moved_to(&self, folder: PathBuf) -> Self {
+        Self { folder, token: self.token.clone() }
+    }
+
     pub(crate) fn serve(&self) -> Server {
         serve(&self.folder)
     }
@@ -200,6 +222,15 @@ async fn load(base: String, client: usize, mut check: u64, ledger: Ledger, stop:
 pub(crate) struct Clients {
     checks: [u64; CLIENTS],
     pub(crate) ledger: Ledger,
+}
+
+/// Sends the check of one device again, and says what became of it.
+pub(crate) async fn check_again(server: &Server, device: &str) -> String {
+    let (version, platform) = cell(device);
+    let url = server
+        .url(&format!("/checkVersion?app_name=myapp&version={version}&channel=stable&platform={platform}&arch=amd64"));
+    let reply = reqwest::Client::new().get(url).header("X-Device-ID", device).send().await.unwrap();
+    reply.headers()["headcount"].to_str().unwrap().to_owned()
 }
 
 impl Clients {

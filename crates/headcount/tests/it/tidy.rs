@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "error", "installation", "private"]),
     ("password", &["error"]),
     ("catalog", &["clock", "config", "error", "installation", "private", "password"]),
+    ("backup", &["catalog", "clock", "private", "spool", "store"]),
     ("record", &["clock", "config", "error", "spool"]),
     ("ship", &["clock", "config", "error", "spool", "store"]),
     ("report", &["clock", "error", "ship", "store"]),
@@ -48,7 +49,7 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
 
 /// Words that may stand in the sources of some places only.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("rusqlite::", &["spool", "store"]),
+    ("rusqlite::", &["backup", "spool", "store"]),
     ("redis::", &["store"]),
     ("sqlx::", &["catalog"]),
     ("SystemTime::now", &["clock"]),

@@ -1,0 +1,127 @@
+//! Where a backup begins: all databases of the data folder, held at moments that fit together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{BackupError, CATALOG, Result, SPOOL, STORE, database};
+use crate::spool;
+
+/// How long a database that is being written is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// One database as it was at one moment. What is written to it meanwhile is not seen.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Its path in the data folder.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+}
+
+/// The databases of a data folder.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    pub(super) installation: String,
+    pub(super) formats: BTreeMap<String, i64>,
+    pub(super) all: Vec<Snapshot>,
+    pub(super) left_out: Vec<String>,
+}
+
+impl Snapshot {
+    /// `None` if the file is gone.
+    fn hold(folder: &Path, name: String) -> Result<Option<Self>> {
+        let path = folder.join(&name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let connection = connect(&path).map_err(database(&path))?;
+        // The first read decides what the transaction sees.
+        let begin = "BEGIN; SELECT count(*) FROM sqlite_schema";
+        connection.execute_batch(begin).map_err(database(&path))?;
+        Ok(Some(Self { name, path, connection }))
+    }
+
+    fn format(&self, query: &str) -> Result<i64> {
+        self.connection.query_row(query, [], |row| row.get(0)).map_err(database(&self.path))
+    }
+
+    /// Whether it is a file of the spool with rows that are promised: not an import under way.
+    fn is_sealed(&self) -> Result<bool> {
+        let tables = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'spool')";
+        let whole: bool = self.connection.query_row(tables, [], |row| row.get(0)).map_err(database(&self.path))?;
+        Ok(whole && self.format("SELECT sealed FROM spool")? != 0)
+    }
+}
+
+impl Snapshots {
+    /// Holds everything. The order makes a restore exact:
+    ///
+    /// - The spool is held after the store, so each row that the store has not counted is still in the spool, and the
+    ///   marks in the store admit each of them once. What the shipper moved in between, it ships again; what it dropped
+    ///   in between beyond the replay window makes its days incomplete.
+    /// - The catalog is locked meanwhile: no erasure is noted as done that the store of the backup has not seen.
+    pub(super) fn hold(folder: &Path) -> Result<Self> {
+        let catalog_path = folder.join(CATALOG);
+        if !catalog_path.exists() {
+            return Err(BackupError::NoCatalog(folder.to_owned()));
+        }
+        let lock = connect(&catalog_path).map_err(database(&catalog_path))?;
+        lock.execute_batch("BEGIN IMMEDIATE").map_err(database(&catalog_path))?;
+        let mut held =
+            Self { installation: String::new(), formats: BTreeMap::new(), all: Vec::new(), left_out: Vec::new() };
+        if let Some(catalog) = Snapshot::hold(folder, CATALOG.to_owned())? {
+            let id = catalog.connection.query_row("SELECT id FROM installation", [], |row| row.get(0));
+            held.installation = id.map_err(database(&catalog_path))?;
+            held.add("catalog", catalog, "SELECT max(version) FROM _sqlx_migrations")?;
+        }
+        if let Some(store) = Snapshot::hold(folder, STORE.to_owned())? {
+            held.add("store", store, "SELECT format FROM installation")?;
+        }
+        held.hold_spool(folder)?;
+        lock.execute_batch("ROLLBACK").map_err(database(&catalog_path))?;
+        Ok(held)
+    }
+
+    fn hold_spool(&mut self, folder: &Path) -> Result<()> {
+        let directory = folder.join(SPOOL);
+        if !directory.exists() {
+            return Ok(());
+        }
+        for path in spool::files(&directory)? {
+            let Some(file) = path.file_name().and_then(|file| file.to_str()) else { continue };
+            let name = format!("{SPOOL}/{file}");
+            if !super::is_known(&name) {
+                continue;
+            }
+            if self.hold_spool_file(folder, name.clone()).is_err() {
+                // The server goes on without such a file, too.
+                self.left_out.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_spool_file(&mut self, folder: &Path, name: String) -> Result<()> {
+        let Some(file) = Snapshot::hold(folder, name)? else { return Ok(()) };
+        if file.is_sealed()? { self.add("spool", file, "SELECT format FROM spool") } else { Ok(()) }
+    }
+
+    fn add(&mut self, kind: &str, snapshot: Snapshot, format: &str) -> Result<()> {
+        let format = snapshot.format(format)?;
+        let newest = self.formats.entry(kind.to_owned()).or_insert(format);
+        *newest = format.max(*newest);
+        self.all.push(snapshot);
+        Ok(())
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // Without the right to create: what is missing stays missing.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
+}
