@@ -1,6 +1,6 @@
 //! Compaction: base and deltas of one day become a new base.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use headcount_engine::day::{Day, Millis};
@@ -37,10 +37,10 @@ impl Keeper {
             return Ok(compacted);
         };
         let segments = self.cache.segments(&self.store, owner, first..=last).await?;
+        let seen: HashMap<(AppId, Day), &Seen> =
+            segments.seen.iter().map(|seen| ((seen.app, seen.day), seen)).collect();
         for head in due {
-            let Some(seen) = segments.seen.iter().find(|seen| (seen.app, seen.day) == (head.app, head.day)) else {
-                continue;
-            };
+            let Some(seen) = seen.get(&(head.app, head.day)) else { continue };
             if self.compact_one(owner, seen, self.may_drop_times(head, now)).await? {
                 compacted.insert((head.app, head.day));
             }

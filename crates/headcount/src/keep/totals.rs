@@ -75,8 +75,12 @@ fn due(
             *version = version.with(head.version.generation, head.version.sequence);
         }
     }
+    let compacted_days: BTreeSet<Day> = compacted.iter().map(|&(_, day)| day).collect();
     now.retain(|&(app, day), version| {
-        let was_compacted = compacted.iter().any(|&(of, on)| on == day && app.is_none_or(|app| app == of));
+        let was_compacted = match app {
+            Some(app) => compacted.contains(&(app, day)),
+            None => compacted_days.contains(&day),
+        };
         was_compacted || (day < today && known.get(&(app, day)).is_none_or(|known| known < version))
     });
     now
