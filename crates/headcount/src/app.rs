@@ -11,11 +11,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
+use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
 use crate::keep::{self, Keeper};
 use crate::password::Passwords;
+use crate::private;
 use crate::record::Recorder;
 use crate::report::Reports;
 use crate::ship::{self, Shipping};
@@ -25,6 +27,9 @@ use crate::store::cache::SegmentCache;
 
 /// How often the catalog is asked whether another process has changed it.
 const CATALOG_POLL: Duration = Duration::from_secs(1);
+
+/// The file below the data directory that holds the setup token as long as there is no administrator.
+const SETUP_TOKEN: &str = "setup-token";
 
 /// How many imports may be under way at once.
 const MOST_IMPORTS: usize = 16;
@@ -138,6 +143,16 @@ impl App {
             keeper,
             threads,
         })))
+    }
+
+    /// Keeps the setup token in a file that only the user of the server may read, for those who do not see what it
+    /// prints; without a token there is no file.
+    pub fn keep_setup_token(&self, token: Option<&Token>) -> std::io::Result<()> {
+        let path = self.config.data_dir.join(SETUP_TOKEN);
+        match token {
+            Some(token) => private::write_private(&path, &format!("{}\n", token.reveal())),
+            None => private::remove(&path),
+        }
     }
 
     /// Serves until `stop` is cancelled, then finishes what is under way: requests, their commits, their shipping.

@@ -34,6 +34,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let app = App::open(config, Clock::wall()).await?;
     log_settings(&app);
     let setup = app.catalog.offer_setup().await.context("the setup token cannot be stored")?;
+    app.keep_setup_token(setup.as_ref()).context("the setup token cannot be kept")?;
     print(&greeting(address, setup.as_ref()))?;
     tracing::info!(%address, "serving");
     app.run(listeners, stop).await;

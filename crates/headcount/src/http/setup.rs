@@ -47,6 +47,9 @@ async fn set_up(State(app): State<App>, Body(body): Body<FirstAdministrator>) ->
     match app.catalog.set_up(&body.token, &name, &hash).await? {
         Setup::Created(user) => {
             tracing::info!(user.id = %user, "the first administrator was created");
+            if let Err(error) = app.keep_setup_token(None) {
+                tracing::warn!(%error, "the file of the used setup token cannot be removed");
+            }
             let known = Credentials { user, password: hash };
             let token = app.catalog.open_session(&known, app.config.session).await?;
             Ok(logged_in(&token.ok_or_else(refused)?))

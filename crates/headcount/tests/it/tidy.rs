@@ -30,8 +30,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "catalog", "clock", "config", "error", "http", "keep", "password", "record", "report", "ship", "spool",
-            "store",
+            "catalog", "clock", "config", "error", "http", "keep", "password", "private", "record", "report", "ship",
+            "spool", "store",
         ],
     ),
     ("demo", &["app", "catalog", "password", "spool"]),

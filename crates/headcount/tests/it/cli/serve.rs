@@ -42,6 +42,10 @@ async fn the_first_start_prints_how_to_create_an_administrator() {
     let mut server = Server::start(&folder, &[], &[]);
     let token = printed_token(&mut server);
     assert_ne!(token, unused);
+    let kept = folder.join("data/setup-token");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), format!("{token}\n"));
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&kept).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
     let setup = server.url("/setup");
     let body = |token: &str, password: &str| json!({"token": token, "username": "admin", "password": password});
     let (status, _) = post(&setup, body(&unused, "a long password")).await;
@@ -61,6 +65,7 @@ async fn the_first_start_prints_how_to_create_an_administrator() {
     );
     let (status, reply) = post(&setup, body(&token, "a long password")).await;
     assert_eq!((status, reply["token"].as_str().unwrap().len()), (200, 68));
+    assert!(!kept.exists(), "a used token is kept");
     let expected = json!({"error": "invalid or expired setup token", "code": "unauthenticated"});
     assert_eq!(post(&setup, body(&token, "a long password")).await, (401, expected));
     server.signal("INT");
