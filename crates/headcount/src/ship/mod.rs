@@ -30,7 +30,7 @@ pub struct Settings {
     pub retention_days: u32,
     /// How long shipped rows are kept, so that a store that lost something is filled again.
     pub replay_window: Duration,
-    /// How many bytes of them at most, in one file of the spool.
+    /// How many bytes of them at most, in all files of the spool.
     pub replay_bytes: u64,
 }
 

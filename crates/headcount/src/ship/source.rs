@@ -71,7 +71,7 @@ impl Source {
             created_at: file.created_at()?,
             position,
             noted: position,
-            kept_bytes: position.map_or(Ok(0), |noted| file.bytes_of_rows(None, noted))?,
+            kept_bytes: kept_bytes(&file, position)?,
             marks: file.acknowledged()?,
             has_followed: false,
             verified: HashSet::new(),
@@ -166,7 +166,7 @@ impl Source {
         }
         let noted = self.noted.min(self.position);
         self.file.withdraw(owner, kept, noted)?;
-        self.kept_bytes = noted.map_or(Ok(0), |noted| self.file.bytes_of_rows(None, noted))?;
+        self.kept_bytes = kept_bytes(&self.file, noted)?;
         self.noted = noted;
         Ok(())
     }
@@ -282,4 +282,13 @@ impl Source {
     pub(super) fn delete(self) -> Result<()> {
         self.file.delete()
     }
+}
+
+/// About how many bytes the shipped rows take: all that is in use but for the rows behind. There may be millions of
+/// them, which nobody waits to have counted.
+fn kept_bytes(file: &SpoolFile, noted: Option<u64>) -> Result<u64> {
+    if noted.is_none() {
+        return Ok(0);
+    }
+    Ok(file.used_bytes()?.saturating_sub(file.bytes_of_rows(noted, i64::MAX as u64)?))
 }
