@@ -39,6 +39,8 @@ pub(super) struct Committer {
     file: Option<Open>,
     tried: Instant,
     measured: Option<Instant>,
+    // The last commit failed for want of room.
+    disk_full: bool,
     // What every file says of all processes.
     answered: Answered,
 }
@@ -53,7 +55,8 @@ struct Open {
 impl Committer {
     pub(super) fn new(directory: PathBuf, shared: Arc<Shared>, clock: Clock, answered: Answered) -> Result<Self> {
         let open = open_new(&directory, &shared, &clock, &answered)?;
-        Ok(Self { directory, shared, clock, file: Some(open), tried: Instant::now(), measured: None, answered })
+        let (file, tried) = (Some(open), Instant::now());
+        Ok(Self { directory, shared, clock, file, tried, measured: None, disk_full: false, answered })
     }
 
     /// Commits until it is told to close, and then what still waits.
@@ -121,13 +124,19 @@ impl Committer {
         self.shared.commit_times.observe(began.elapsed().as_secs_f64());
         match committed {
             Ok(()) => {
+                if std::mem::take(&mut self.disk_full) {
+                    tracing::warn!("there is room on the disk again: events are recorded");
+                }
                 self.answered.recorded = recorded;
                 open.next_row += 1;
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Recorded
             }
             Err(SpoolError::File(error)) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                tracing::error!(%error, "the disk is full: events are skipped until there is room");
+                // Said once: a log on that disk must not take what room there is.
+                if !std::mem::replace(&mut self.disk_full, true) {
+                    tracing::error!(%error, "the disk is full: events are skipped until there is room");
+                }
                 Recorded::Skipped(SkipReason::Disk)
             }
             Err(error) => {
