@@ -8,6 +8,9 @@ use jiff::civil::Date;
 /// Milliseconds of one day.
 pub const DAY_MILLIS: i64 = 86_400_000;
 
+/// How far a moment may be ahead of the clock, in milliseconds: what is further ahead comes from a clock that was wrong.
+pub const AHEAD_MILLIS: i64 = 3_600_000;
+
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub i64);

@@ -47,6 +47,14 @@ pub struct Row {
     pub tallies: Vec<Tally>,
 }
 
+impl Row {
+    /// The latest moment of anything in it.
+    pub fn latest(&self) -> Option<Millis> {
+        let events = self.events.iter().map(|event| event.at);
+        events.chain(self.tallies.iter().map(|tally| tally.at)).max()
+    }
+}
+
 /// Bytes that are not a row, or not one that this build can read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {

@@ -110,7 +110,7 @@ impl Keeper {
         let retention = i64::from(self.settings.retention_days) * headcount_engine::day::DAY_MILLIS;
         let marks_before = Millis(now.0 - retention - self.replay_millis());
         for owner in self.store.owners().await? {
-            self.store.expire(owner, self.first_day(now), marks_before).await?;
+            self.store.expire(owner, self.first_day(now), marks_before, now).await?;
         }
         Ok(())
     }

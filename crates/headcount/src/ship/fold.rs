@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use headcount_engine::day::Day;
+use headcount_engine::day::{AHEAD_MILLIS, Day, Millis};
 use headcount_engine::device::Pseudonym;
 use headcount_engine::format::{encode, seal};
 use headcount_engine::id::{AppId, OwnerId};
@@ -47,6 +47,11 @@ impl DecodedRow {
     /// The owners of whom the row holds something, each once.
     pub(super) fn owners(&self) -> &[OwnerId] {
         &self.owners
+    }
+
+    /// Whether something in the row is of a moment that the clock will not show for long.
+    pub(super) fn is_ahead_of(&self, now: Millis) -> bool {
+        self.row.latest().is_some_and(|latest| latest.0 > now.0.saturating_add(AHEAD_MILLIS))
     }
 
     /// The days of the owner that the row shows and has not preserved.

@@ -195,7 +195,7 @@ impl Shipper {
         let Some(through) = source.newest()? else { return Ok(()) };
         let mut setbacks = 0;
         'rows: loop {
-            let rows = source.next_rows(through)?;
+            let rows = source.next_rows(through, now)?;
             let Some(last) = rows.last() else { return Ok(()) };
             let owners: BTreeSet<OwnerId> = rows.iter().flat_map(DecodedRow::owners).copied().collect();
             for owner in owners {

@@ -30,6 +30,8 @@ pub(super) struct Source {
     // Up to where the store has acknowledged an owner's events.
     marks: BTreeMap<OwnerId, Mark>,
     has_followed: bool,
+    // Whether the next row is ahead of the clock, and that was said.
+    waits: bool,
     // The owners whose mark was compared with the row that it names.
     verified: HashSet<OwnerId>,
     // The owners whose mark names another row of the same number: somebody else wrote under this id.
@@ -74,6 +76,7 @@ impl Source {
             kept_bytes: kept_bytes(&file, position)?,
             marks: file.acknowledged()?,
             has_followed: false,
+            waits: false,
             verified: HashSet::new(),
             forked: HashSet::new(),
             file,
@@ -204,13 +207,25 @@ impl Source {
         Ok(self.file.newest()?.map(|mark| mark.row))
     }
 
-    /// The next rows to be shipped, none of them behind `through`.
-    pub(super) fn next_rows(&self, through: u64) -> Result<Vec<DecodedRow>> {
+    /// The next rows to be shipped, none of them behind `through`. A row from a clock that was ahead waits until the
+    /// clock shows its moment, and so does what follows it: its day is the one that was promised.
+    pub(super) fn next_rows(&mut self, through: u64, now: Millis) -> Result<Vec<DecodedRow>> {
         if self.position.is_some_and(|position| position >= through) {
             return Ok(Vec::new());
         }
         let rows = self.file.rows_after(self.position, READ_BYTES)?;
-        rows.into_iter().filter(|row| row.mark.row <= through).map(|row| self.decode(row)).collect()
+        let rows = rows.into_iter().filter(|row| row.mark.row <= through).map(|row| self.decode(row));
+        let mut rows = rows.collect::<Result<Vec<_>>>()?;
+        let ahead = rows.iter().position(|row| row.is_ahead_of(now));
+        if let Some(at) = ahead
+            && !self.waits
+        {
+            tracing::error!(spool = %self.id(), row = rows[at].mark.row, "events are more than an hour ahead of the \
+                clock: they are not counted before it gets there");
+        }
+        self.waits = ahead.is_some();
+        rows.truncate(ahead.unwrap_or(rows.len()));
+        Ok(rows)
     }
 
     fn decode(&self, stored: StoredRow) -> Result<DecodedRow> {

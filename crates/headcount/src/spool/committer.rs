@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use headcount_engine::day::{AHEAD_MILLIS, Millis};
 use headcount_engine::event::Event;
 use headcount_engine::row::{self, Row, Tally};
 use rusqlite::ErrorCode;
@@ -48,6 +49,8 @@ pub(super) struct Committer {
 struct Open {
     file: SpoolFile,
     next_row: u64,
+    // The latest moment of anything in the file.
+    latest: Millis,
     // Nobody deletes the file while it is written.
     _claim: Option<Claim>,
 }
@@ -114,6 +117,7 @@ impl Committer {
     }
 
     fn commit(&mut self, row: &Row) -> Recorded {
+        self.leave_the_future(row);
         self.reopen();
         let Some(open) = &mut self.file else { return Recorded::Skipped(SkipReason::Disk) };
         let mark = Mark { row: open.next_row, tag: rand::random() };
@@ -129,6 +133,7 @@ impl Committer {
                 }
                 self.answered.recorded = recorded;
                 open.next_row += 1;
+                open.latest = open.latest.max(row.latest().unwrap_or(open.latest));
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Recorded
             }
@@ -146,6 +151,19 @@ impl Committer {
                 self.file = None;
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Unconfirmed
+            }
+        }
+    }
+
+    /// What lies in a file from a clock that was ahead waits for its moment, and all that follows in that file with it.
+    /// So what comes after the clock was put back begins another file.
+    fn leave_the_future(&mut self, row: &Row) {
+        let Some(open) = &self.file else { return };
+        if row.latest().is_some_and(|latest| latest.0 + AHEAD_MILLIS < open.latest.0) {
+            tracing::warn!(spool = %open.file.id(), "the clock has gone back by more than an hour: another spool file is begun");
+            match open_new(&self.directory, &self.shared, &self.clock, &self.answered) {
+                Ok(open) => self.file = Some(open),
+                Err(error) => tracing::error!(%error, "no new spool file can be opened: the old one is used"),
             }
         }
     }
@@ -193,5 +211,5 @@ fn open_new(directory: &Path, shared: &Arc<Shared>, clock: &Clock, answered: &An
     let claim = Claim::take(shared, id);
     let file = SpoolFile::create(directory, id, clock.now(), true)?;
     file.note_answered(answered.counts())?;
-    Ok(Open { file, next_row: 0, _claim: claim })
+    Ok(Open { file, next_row: 0, latest: Millis(i64::MIN), _claim: claim })
 }

@@ -155,8 +155,14 @@ impl Embedded {
         self.write(move |transaction| maintain::set_aside(transaction, owner, app, day, blob)).await
     }
 
-    pub(super) async fn expire(&self, owner: OwnerId, first: Day, marks_before: Millis) -> Result<(), StoreError> {
-        self.write(move |transaction| maintain::expire(transaction, owner, first, marks_before)).await
+    pub(super) async fn expire(
+        &self,
+        owner: OwnerId,
+        first: Day,
+        marks_before: Millis,
+        at: Millis,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| maintain::expire(transaction, owner, first, (marks_before, at))).await
     }
 
     pub(super) async fn erase(&self, owner: OwnerId, app: Option<AppId>, at: Millis) -> Result<(), StoreError> {

@@ -309,9 +309,10 @@ impl Store {
     }
 
     /// Removes an owner's segments and incomplete days before `first`, and the owner's marks and receipts that are
-    /// older than `marks_before`.
-    pub async fn expire(&self, owner: OwnerId, first: Day, marks_before: Millis) -> Result<(), StoreError> {
-        place!(self, place => place.expire(owner, first, marks_before).await)
+    /// older than `marks_before`. A clock that goes back behind `at` does not bring a removed segment back: steps of
+    /// before bring its day nothing, and the day stays incomplete.
+    pub async fn expire(&self, owner: OwnerId, first: Day, marks_before: Millis, at: Millis) -> Result<(), StoreError> {
+        place!(self, place => place.expire(owner, first, marks_before, at).await)
     }
 
     /// The owners of whom there is anything.

@@ -1,5 +1,7 @@
 //! From the spool to the store: whatever happens to either, each event is counted once.
 
+mod clock;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -514,14 +516,16 @@ async fn a_mark_that_expired_is_no_loss() {
     let (place, clock, directory) = (Place::fresh(), Clock::stopped_at(TODAY.start()), fresh_directory());
     let (old, new) = with_dropped_rows(&place, &directory, &clock).await;
     clock.advance(DAY * 32);
-    let store = place.open().await;
+    let (store, first_day) = (place.open().await, clock.now().day().plus(-30));
     for of in 1..4 {
-        store.expire(owner(of), clock.now().day().plus(-30), clock.now()).await.unwrap();
+        store.expire(owner(of), first_day, clock.now(), clock.now()).await.unwrap();
     }
     let machine = Machine::start(&directory, &store, &clock);
     machine.flush().await.unwrap();
     machine.stop().await;
-    assert_eq!(report(&store).await, (Report::new(), BTreeSet::new()), "{old:?} {new:?}");
+    let (counted, mut incomplete) = report(&store).await;
+    incomplete.retain(|&(_, _, day)| day >= first_day);
+    assert_eq!((counted, incomplete), (Report::new(), BTreeSet::new()), "{old:?} {new:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -702,7 +706,7 @@ async fn a_cache_of_segments_follows_the_store() {
         machine.flush().await.unwrap();
         match round % 6 {
             1 => compact(&store).await,
-            3 => store.expire(owner(1), TODAY.plus(-((round % 5) as i32)), Millis(0)).await.unwrap(),
+            3 => store.expire(owner(1), TODAY.plus(-((round % 5) as i32)), Millis(0), clock.now()).await.unwrap(),
             5 if round > 20 => store.erase(owner(2), Some(app(2)), clock.now()).await.unwrap(),
             _ => {}
         }

@@ -496,13 +496,25 @@ async fn a_day_expires_whole(place: &Place) {
     applied(&store, OTHER, brings(None, 1, ONE, TODAY.plus(-2), 9)).await;
     let mut reader = Reader::fresh(&store, ACME).await;
     assert!(store.compact(reader.compaction(ONE, TODAY.plus(-2))).await.unwrap());
-    store.expire(ACME, TODAY.plus(-1), Millis(0)).await.unwrap();
+    store.expire(ACME, TODAY.plus(-1), Millis(0), Millis(10)).await.unwrap();
     reader.read(&store, ACME).await;
     let kept = BTreeMap::from([((ONE, TODAY.plus(-1)), vec![3]), ((ONE, TODAY), vec![4])]);
     assert_eq!(reader.held, kept);
-    assert_eq!(reader.incomplete, kept.into_keys().collect());
+    // Where the day is asked for at all, it is known to lack something.
+    let expired = [(ONE, TODAY.plus(-2)), (TWO, TODAY.plus(-2))];
+    assert_eq!(reader.incomplete, kept.into_keys().chain(expired).collect());
     assert_eq!(Reader::fresh(&store, OTHER).await.held, BTreeMap::from([((ONE, TODAY.plus(-2)), vec![9])]));
     assert_eq!(store.marks(SPOOL).await.unwrap()[&ACME], mark(4));
+    // A clock that went back does not bring it back; a longer retention may fill it again.
+    applied(&store, ACME, Step { at: Millis(9), ..brings(Some(4), 5, ONE, TODAY.plus(-2), 5) }).await;
+    applied(&store, ACME, Step { at: Millis(9), ..brings(Some(5), 6, ONE, TODAY.plus(-3), 6) }).await;
+    let old = |reader: &Reader| reader.held.get(&(ONE, TODAY.plus(-2))).cloned();
+    assert_eq!(old(&Reader::fresh(&store, ACME).await), None);
+    applied(&store, ACME, Step { at: Millis(10), ..brings(Some(6), 7, ONE, TODAY.plus(-2), 7) }).await;
+    let reader = Reader::fresh(&store, ACME).await;
+    assert_eq!(old(&reader), Some(vec![7]));
+    assert_eq!(reader.held[&(ONE, TODAY.plus(-3))], [6]);
+    assert!(reader.incomplete.contains(&(ONE, TODAY.plus(-2))));
 }
 
 async fn marks_and_receipts_expire_by_age(place: &Place) {
@@ -513,9 +525,9 @@ async fn marks_and_receipts_expire_by_age(place: &Place) {
     let receipts = vec![(mark(1), b"new".to_vec())];
     applied(&store, ACME, Step { spool: other, receipts, at: Millis(200), ..brings(None, 1, ONE, TODAY, 2) }).await;
     applied(&store, OTHER, Step { at: Millis(100), ..brings(None, 1, ONE, TODAY, 3) }).await;
-    store.expire(ACME, TODAY, Millis(100)).await.unwrap();
+    store.expire(ACME, TODAY, Millis(100), Millis(300)).await.unwrap();
     assert_eq!(store.marks(SPOOL).await.unwrap().len(), 2);
-    store.expire(ACME, TODAY, Millis(200)).await.unwrap();
+    store.expire(ACME, TODAY, Millis(200), Millis(300)).await.unwrap();
     assert_eq!(store.marks(SPOOL).await.unwrap(), HashMap::from([(OTHER, mark(1))]));
     assert_eq!(store.receipt(ACME, SPOOL, 1).await.unwrap(), None);
     assert_eq!(store.marks(other).await.unwrap(), HashMap::from([(ACME, mark(1))]));
@@ -573,7 +585,7 @@ async fn an_erased_owner_does_not_come_back(place: &Place) {
     assert_eq!(store.marks(SPOOL).await.unwrap(), HashMap::from([(ACME, mark(3)), (OTHER, mark(1))]));
     assert_eq!(Reader::fresh(&store, OTHER).await.held, BTreeMap::from([((ONE, TODAY), vec![2])]));
     // The memory of it goes with the last mark that could bring it back.
-    store.expire(ACME, TODAY, Millis(i64::MAX)).await.unwrap();
+    store.expire(ACME, TODAY, Millis(i64::MAX), Millis(600)).await.unwrap();
     assert_eq!(store.owners().await.unwrap(), [OTHER]);
 }
 

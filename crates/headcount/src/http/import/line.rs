@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use headcount_api::import::LINE_BYTES;
-use headcount_engine::day::{Day, Millis};
+use headcount_engine::day::{AHEAD_MILLIS, Day, Millis};
 use headcount_engine::device::DeviceId;
 use headcount_engine::dimension::{Dimension, Status, Value};
 use headcount_engine::event::{Event, Values};
@@ -14,9 +14,6 @@ use headcount_engine::version::Version;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
-
-/// How far a line may be ahead of the server's clock.
-const AHEAD_MILLIS: i64 = 3_600_000;
 
 /// The fields that count; others are passed over. Any JSON may stand in them, so that it is this module that says what
 /// is wrong with which.

@@ -8,6 +8,9 @@ use super::super::{BlobAt, Compaction, DictionaryState, Rebuild, Version};
 use super::step::{append_block, mark_incomplete, write_state};
 use super::{dictionary_state, version};
 
+/// For how many days it is remembered that a day has expired: as long as the longest report.
+const EXPIRED_DAYS: i32 = 400;
+
 fn version_of(
     transaction: &Transaction<'_>,
     owner: OwnerId,
@@ -130,8 +133,19 @@ pub(super) fn expire(
     transaction: &Transaction<'_>,
     owner: OwnerId,
     first: Day,
-    marks_before: Millis,
+    (marks_before, at): (Millis, Millis),
 ) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO expired SELECT owner, app, day, ?3 FROM segment WHERE owner = ?1 AND day < ?2",
+        )?
+        .execute(params![owner.0.as_bytes(), first.0, at.0])?;
+    // Counted from the newest of them and not from the clock, which may be wrong for a moment.
+    transaction
+        .prepare_cached(
+            "DELETE FROM expired WHERE owner = ?1 AND day < (SELECT max(day) FROM expired WHERE owner = ?1) - ?2",
+        )?
+        .execute(params![owner.0.as_bytes(), EXPIRED_DAYS])?;
     for table in ["segment", "delta", "piece", "incomplete", "damaged"] {
         let sql = format!("DELETE FROM {table} WHERE owner = ?1 AND day < ?2");
         transaction.prepare_cached(&sql)?.execute(params![owner.0.as_bytes(), first.0])?;
@@ -149,7 +163,7 @@ pub(super) fn erase(
     app: Option<AppId>,
     at: Millis,
 ) -> rusqlite::Result<()> {
-    for table in ["segment", "delta", "piece", "incomplete", "damaged"] {
+    for table in ["segment", "delta", "piece", "incomplete", "damaged", "expired"] {
         match app {
             Some(app) => transaction.execute(
                 &format!("DELETE FROM {table} WHERE owner = ?1 AND app = ?2"),

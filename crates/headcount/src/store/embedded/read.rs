@@ -93,7 +93,10 @@ pub(super) fn view(
         view.segments.push(Loaded { app, day, version, base, deltas });
     }
     view.incomplete = transaction
-        .prepare_cached("SELECT app, day FROM incomplete WHERE owner = ?1 AND day BETWEEN ?2 AND ?3")?
+        .prepare_cached(
+            "SELECT app, day FROM incomplete WHERE owner = ?1 AND day BETWEEN ?2 AND ?3 \
+             UNION SELECT app, day FROM expired WHERE owner = ?1 AND day BETWEEN ?2 AND ?3",
+        )?
         .query_map(range, |row| Ok((app_id(row, 0)?, day_of(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(view)

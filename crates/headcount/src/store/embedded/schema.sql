@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS piece (
     bytes BLOB NOT NULL, PRIMARY KEY (owner, app, day, generation, place)
 );
 
+-- App-days that have expired, and when: a clock that goes back does not bring them back.
+CREATE TABLE IF NOT EXISTS expired (
+    owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (owner, app, day)
+);
+
 -- Days that lack something, and the damaged blobs that are the reason.
 CREATE TABLE IF NOT EXISTS incomplete (
     owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (owner, app, day)

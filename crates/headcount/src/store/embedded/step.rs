@@ -29,7 +29,9 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
         write_state(transaction, owner, state, ordinals + block.pseudonyms.len() as u64, since)?;
     }
     for (app, day, bytes) in &step.deltas {
-        if !is_erased(transaction, owner, Some(*app))? {
+        if is_expired(transaction, owner, (*app, *day), step.at)? {
+            tracing::warn!(%owner, %app, %day, "events of a day that has expired are dropped: the clock has gone back");
+        } else if !is_erased(transaction, owner, Some(*app))? {
             append_delta(transaction, owner, *app, *day, (state.epoch, bytes, step.at))?;
         }
     }
@@ -62,6 +64,20 @@ fn is_erased(transaction: &Transaction<'_>, owner: OwnerId, app: Option<AppId>) 
     transaction
         .prepare_cached("SELECT 1 FROM erased WHERE owner = ?1 AND app = ?2")?
         .query_row(params![owner.0.as_bytes(), app], |_| Ok(()))
+        .optional()
+        .map(|found| found.is_some())
+}
+
+/// Whether the day expired at a moment that is still to come.
+fn is_expired(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    (app, day): (AppId, Day),
+    now: Millis,
+) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM expired WHERE owner = ?1 AND app = ?2 AND day = ?3 AND at > ?4")?
+        .query_row(params![owner.0.as_bytes(), app.0.as_bytes(), day.0, now.0], |_| Ok(()))
         .optional()
         .map(|found| found.is_some())
 }

@@ -4,6 +4,7 @@ mod apps;
 mod check;
 mod check_events;
 mod check_input;
+mod clock;
 mod examples;
 mod golden;
 mod import;

@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 use super::shop::open;
 use crate::app::{Caller, TestApp};
 
-const TODAY: Day = Day(20_600);
+pub(super) const TODAY: Day = Day(20_600);
 
 /// A server whose clock stands at noon of a day, and whose logins last for a year.
-async fn at_noon() -> (TestApp, Clock) {
+pub(super) async fn at_noon() -> (TestApp, Clock) {
     let clock = Clock::stopped_at(Millis(TODAY.start().0 + DAY_MILLIS / 2));
     (TestApp::at(clock.clone(), &[("HEADCOUNT_SESSION_HOURS", "8760")]).await, clock)
 }
 
-async fn check(app: &TestApp, channel: &str, version: &str, device: u32) {
+pub(super) async fn check(app: &TestApp, channel: &str, version: &str, device: u32) {
     let path = format!("/checkVersion?app_name=myapp&version={version}&channel={channel}&platform=darwin&arch=amd64");
     let reply = app.request("GET", &path).header("X-Device-ID", &format!("device-{device:04}")).send().await;
     assert_eq!((reply.status, reply.header("headcount")), (200, Some("recorded")), "{reply:?}");
 }
 
-async fn report(caller: &Caller<'_>, question: &str) -> Value {
+pub(super) async fn report(caller: &Caller<'_>, question: &str) -> Value {
     let reply = caller.get(&format!("/telemetry?{question}")).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()
 }
 
 /// Requests, devices, latest, outdated.
-fn summary(report: &Value) -> [u64; 4] {
+pub(super) fn summary(report: &Value) -> [u64; 4] {
     ["total_requests", "unique_clients", "clients_using_latest_version", "clients_outdated"]
         .map(|field| report["summary"][field].as_u64().unwrap())
 }

@@ -16,7 +16,7 @@ enum Act {
     Apply { owner: OwnerId, spool: SpoolId, wrong_mark: bool, wrong_dictionary: bool, keep_mark: bool, brings: Brings },
     Compact { app: AppId, day: Day, remembered: bool },
     Rebuild { remembered: bool },
-    Expire { owner: OwnerId, first: Day, age: i64 },
+    Expire { owner: OwnerId, first: Day, age: i64, ahead: i64 },
     Erase { owner: OwnerId, app: Option<AppId> },
     SetAside { app: AppId, day: Day, which: usize },
     Remember,
@@ -70,7 +70,8 @@ fn act() -> impl Strategy<Value = Act> {
         12 => apply,
         3 => (app(), day(), any::<bool>()).prop_map(|(app, day, remembered)| Act::Compact { app, day, remembered }),
         2 => any::<bool>().prop_map(|remembered| Act::Rebuild { remembered }),
-        1 => (owner(), day(), 0..20_i64).prop_map(|(owner, first, age)| Act::Expire { owner, first, age }),
+        1 => (owner(), day(), 0..20_i64, 0..10_i64)
+            .prop_map(|(owner, first, age, ahead)| Act::Expire { owner, first, age, ahead }),
         1 => (owner(), proptest::option::weighted(0.7, app())).prop_map(|(owner, app)| Act::Erase { owner, app }),
         1 => (app(), day(), 0..4_usize).prop_map(|(app, day, which)| Act::SetAside { app, day, which }),
         3 => Just(Act::Remember),
@@ -87,6 +88,7 @@ struct Owner {
     blocks: Vec<Block>,
     segments: BTreeMap<(AppId, Day), Vec<u64>>,
     incomplete: BTreeSet<(AppId, Day)>,
+    expired: BTreeMap<(AppId, Day), i64>,
     erased: BTreeMap<Option<AppId>, i64>,
 }
 
@@ -112,7 +114,8 @@ impl Owner {
             self.blocks.push(block.clone());
         }
         for ((app, day, _), number) in step.deltas.iter().zip(numbers) {
-            if !self.erased.contains_key(&Some(*app)) {
+            let is_expired = self.expired.get(&(*app, *day)).is_some_and(|&at| at > step.at.0);
+            if !is_expired && !self.erased.contains_key(&Some(*app)) {
                 self.segments.entry((*app, *day)).or_default().push(*number);
             }
         }
@@ -126,7 +129,8 @@ impl Owner {
         Applied::Yes
     }
 
-    fn expire(&mut self, first: Day, before: i64) {
+    fn expire(&mut self, first: Day, before: i64, at: i64) {
+        self.expired.extend(self.segments.keys().filter(|(_, day)| *day < first).map(|&key| (key, at)));
         self.segments.retain(|&(_, day), _| day >= first);
         self.incomplete.retain(|&(_, day)| day >= first);
         self.marks.retain(|_, &mut (_, at)| at >= before);
@@ -137,6 +141,7 @@ impl Owner {
     fn erase(&mut self, app: Option<AppId>, at: i64) {
         self.segments.retain(|&(of, _), _| app.is_some_and(|app| of != app));
         self.incomplete.retain(|&(of, _)| app.is_some_and(|app| of != app));
+        self.expired.retain(|&(of, _), _| app.is_some_and(|app| of != app));
         if app.is_none() {
             self.receipts.clear();
             self.blocks.clear();
@@ -183,10 +188,10 @@ impl History {
             }
             Act::Compact { app, day, remembered } => self.compact(app, day, remembered).await?,
             Act::Rebuild { remembered } => self.rebuild(remembered).await?,
-            Act::Expire { owner, first, age } => {
-                let before = self.turn - age;
-                self.owners.get_mut(&owner).unwrap().expire(first, before);
-                self.store.expire(owner, first, Millis(before)).await.unwrap();
+            Act::Expire { owner, first, age, ahead } => {
+                let (before, at) = (self.turn - age, self.turn + ahead);
+                self.owners.get_mut(&owner).unwrap().expire(first, before, at);
+                self.store.expire(owner, first, Millis(before), Millis(at)).await.unwrap();
             }
             Act::Erase { owner, app } => {
                 self.owners.get_mut(&owner).unwrap().erase(app, self.turn);
@@ -291,7 +296,8 @@ impl History {
         for (&owner, model) in &self.owners {
             let fresh = Reader::fresh(&self.store, owner).await;
             prop_assert_eq!(&fresh.held, &model.segments);
-            prop_assert_eq!(&fresh.incomplete, &model.incomplete);
+            let incomplete = model.incomplete.iter().chain(model.expired.keys()).copied().collect();
+            prop_assert_eq!(&fresh.incomplete, &incomplete);
             let tail = self.store.dictionary(owner, DictionaryState::default()).await.unwrap();
             prop_assert_eq!((tail.state, &tail.blocks), (model.dictionary, &model.blocks));
             for (&(spool, row), (mark, bytes, _)) in &model.receipts {
