@@ -1,6 +1,6 @@
 # One word per task. What takes more than a line or two stands in scripts/.
 
-.PHONY: run test check demo api web
+.PHONY: run test check demo api web bench
 
 # Serve http://localhost:9000 with the settings of .env and the data in ./data.
 run:
@@ -25,3 +25,7 @@ api:
 # Type-check and test the web client against a real server.
 web:
 	@scripts/web
+
+# Measure the server beside its references and write docs/benchmarks.md; takes the machine for about an hour.
+bench:
+	@scripts/bench

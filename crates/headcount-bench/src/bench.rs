@@ -1,0 +1,121 @@
+//! What all measurements share.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::client::Client;
+use crate::load::{self, Load, Replies};
+use crate::requests::{Ask, Requests};
+use crate::seed::{self, Plan, Seeded};
+use crate::server::{Programs, Server};
+
+/// The lag from journal to store that a row may have at its end.
+const MOST_LAG_MILLIS: i64 = 1000;
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    /// How long each load is measured.
+    pub(crate) seconds: f64,
+    /// Small fleets and few connections: a test of the benchmark, not of the server.
+    pub(crate) quick: bool,
+    /// Also with ten million known devices.
+    pub(crate) ten_million: bool,
+}
+
+/// A benchmark run.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) programs: Programs,
+    pub(crate) root: PathBuf,
+    pub(crate) options: Options,
+}
+
+/// A server over a fleet of its own.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+    pub(crate) plan: Plan,
+    pub(crate) folder: PathBuf,
+    pub(crate) seeded: Seeded,
+}
+
+/// What one load did to a server.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) replies: Replies,
+    /// Microseconds of the server's processor time for each reply.
+    pub(crate) cpu_micros: f64,
+    /// The lag from journal to store at the end of a load that is counted.
+    pub(crate) lag_millis: i64,
+    /// Why the row does not count, if it does not.
+    pub(crate) flaw: Option<String>,
+}
+
+/// Says on standard error what is going on.
+pub(crate) fn say(text: &str) {
+    // Nobody may be listening.
+    _ = writeln!(std::io::stderr(), "bench: {text}");
+}
+
+impl Bench {
+    /// Starts a server over a copy of that fleet.
+    pub(crate) async fn start(&self, plan: Plan, name: &str) -> anyhow::Result<Running> {
+        let (folder, seeded) = seed::copy(plan, &self.root, name).await?;
+        let server = self.programs.headcount(&folder)?;
+        Ok(Running { server, client: Client::new(&seeded.token), plan, folder, seeded })
+    }
+
+    /// Sends a load to a server and compares what it said with what it counted.
+    pub(crate) async fn load(
+        &self,
+        running: &Running,
+        ask: Ask,
+        (connections, rate): (usize, Option<f64>),
+    ) -> anyhow::Result<Outcome> {
+        let requests =
+            Requests { ask, devices: u64::from(running.plan.known), versions: u64::from(running.plan.versions) };
+        running.client.settle(&running.server).await?;
+        let before = running.client.counted(&running.server).await?;
+        let mut outcome = self.send(&running.server, requests, (connections, rate)).await?;
+        if !ask.is_counted() {
+            return Ok(outcome);
+        }
+        outcome.lag_millis = running.client.lag_millis(&running.server).await?;
+        running.client.settle(&running.server).await?;
+        let counted = running.client.counted(&running.server).await? - before;
+        let Replies { all, recorded, .. } = outcome.replies;
+        if recorded != all {
+            outcome.flaw = Some(format!("{} of {all} replies did not say `recorded`", all - recorded));
+        } else if counted != recorded {
+            outcome.flaw = Some(format!("{recorded} recorded, {counted} counted"));
+        } else if outcome.lag_millis >= MOST_LAG_MILLIS {
+            outcome.flaw = Some(format!("a lag of {} ms at the end", outcome.lag_millis));
+        }
+        Ok(outcome)
+    }
+
+    /// Sends a load to any server.
+    pub(crate) async fn send(
+        &self,
+        server: &Server,
+        requests: Requests,
+        (connections, rate): (usize, Option<f64>),
+    ) -> anyhow::Result<Outcome> {
+        let load = Load { address: server.address, requests, connections, seconds: self.options.seconds, rate };
+        let before = server.used()?;
+        let replies = tokio::task::spawn_blocking(move || load::run(&load)).await.context("the load failed")??;
+        let used = server.used()?.cpu - before.cpu;
+        let flaw = (replies.failed > 0).then(|| format!("{} of {} requests failed", replies.failed, replies.all));
+        Ok(Outcome { cpu_micros: used * 1e6 / replies.all as f64, lag_millis: 0, replies, flaw })
+    }
+
+    /// The folder of the bare handler.
+    pub(crate) fn bare_folder(&self) -> PathBuf {
+        Path::new(&self.root).join("runs/bare")
+    }
+}

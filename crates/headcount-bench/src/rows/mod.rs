@@ -1,0 +1,57 @@
+//! The measurements, one file each.
+
+mod capacity;
+mod known;
+mod latency;
+mod memory;
+mod reports;
+mod start;
+
+use crate::bench::Bench;
+use crate::seed::Plan;
+use crate::table::Table;
+
+/// The list of measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Row {
+    /// Requests a second in a closed loop, beside a bare handler.
+    Capacity,
+    /// Latencies at half of the capacity, and while reports are asked for.
+    Latency,
+    /// Recorded checks with more known devices.
+    Devices,
+    /// Recorded checks with more known versions.
+    Versions,
+    /// Reports of a day, a week and a month; bytes in the store.
+    Reports,
+    /// Memory for each known device.
+    Memory,
+    /// From the start of the process to the first answered check.
+    Start,
+}
+
+impl Row {
+    pub(crate) async fn measure(self, bench: &Bench) -> anyhow::Result<Vec<Table>> {
+        match self {
+            Self::Capacity => capacity::measure(bench).await,
+            Self::Latency => latency::measure(bench).await,
+            Self::Devices => known::devices(bench).await,
+            Self::Versions => known::versions(bench).await,
+            Self::Reports => reports::measure(bench).await,
+            Self::Memory => memory::measure(bench).await,
+            Self::Start => start::measure(bench).await,
+        }
+    }
+}
+
+/// The fleet that checks come from unless a row says otherwise.
+const SMALL: Plan = Plan { known: 10_000, one_in: 1, days: 1, versions: 12, spooled: 0 };
+
+/// `10 k`, `3 M`.
+fn short(count: u32) -> String {
+    match count {
+        millions if millions >= 1_000_000 => format!("{} M", f64::from(millions) / 1e6),
+        thousands if thousands >= 1000 => format!("{} k", f64::from(thousands) / 1e3),
+        few => few.to_string(),
+    }
+}
