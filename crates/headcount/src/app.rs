@@ -15,6 +15,7 @@ use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
+use crate::http::server::Gate;
 use crate::keep::{self, Keeper};
 use crate::password::Passwords;
 use crate::private;
@@ -157,7 +158,9 @@ impl App {
 
     /// Serves until `stop` is cancelled, then finishes what is under way: requests, their commits, their shipping.
     pub async fn run(self, listeners: Listeners, stop: CancellationToken) {
-        let routers = http::routers(self.clone());
+        let gate = || Arc::new(Gate::new(&self.config));
+        let (public_gate, metrics_gate) = (gate(), gate());
+        let routers = http::routers(self.clone(), public_gate.clone());
         let background = CancellationToken::new();
         let follow = tokio::spawn(self.clone().follow_catalog(background.clone()));
         let tallies = tokio::spawn({
@@ -168,9 +171,12 @@ impl App {
             let (app, background) = (self.clone(), background.clone());
             async move { app.keeper.run(background).await }
         });
-        let public = http::server::serve(listeners.public, routers.public, stop.clone());
+        let public = http::server::serve(listeners.public, routers.public, public_gate, stop.clone());
         match listeners.metrics {
-            Some(listener) => _ = tokio::join!(public, http::server::serve(listener, routers.metrics, stop)),
+            Some(listener) => {
+                let metrics = http::server::serve(listener, routers.metrics, metrics_gate, stop);
+                tokio::join!(public, metrics);
+            }
             None => public.await,
         }
         background.cancel();

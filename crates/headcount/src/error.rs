@@ -29,6 +29,8 @@ pub enum Code {
     Conflict,
     /// The body is too large.
     TooLarge,
+    /// The path and the query are too long.
+    UriTooLong,
     /// The caller should ask less often.
     TooMany,
     /// A fault of the server.
@@ -48,6 +50,7 @@ impl Code {
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -64,6 +67,7 @@ impl Code {
             Self::TimedOut => "timed_out",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::UriTooLong => "uri_too_long",
             Self::TooMany => "too_many",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",

@@ -12,6 +12,7 @@ use crate::app::{App, Listeners};
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::{Config, ServeArgs};
+use crate::http::server::most_connections;
 
 use super::folder::TakenFolder;
 use super::{Failure, log, print, settings};
@@ -88,6 +89,10 @@ fn log_settings(app: &App) {
             variables = config.ignored.join(", "),
             "ignored: these variables of faynoSync mean nothing here"
         );
+    }
+    let connections = most_connections(config);
+    if connections < config.max_connections {
+        tracing::warn!(connections, "the limit of open files (ulimit -n) allows no more connections than these");
     }
     if !config.telemetry {
         tracing::warn!("telemetry is off: checks are answered and not counted; ENABLE_TELEMETRY=true turns it on");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use headcount_engine::name::UserName;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::{Database, LogFormat, StorePlace};
@@ -26,6 +27,19 @@ pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
 
 pub(super) fn optional_address(text: &str) -> Parsed<Option<SocketAddr>> {
     if text.is_empty() { Ok(None) } else { address(text).map(Some) }
+}
+
+/// Networks; an address alone is a network of one.
+pub(super) fn networks(text: &str) -> Parsed<Vec<IpNet>> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    text.split(',').map(|entry| network(entry.trim())).collect()
+}
+
+fn network(entry: &str) -> Parsed<IpNet> {
+    let alone = || entry.parse::<std::net::IpAddr>().map(IpNet::from);
+    entry.parse().or_else(|_| alone()).map_err(|_| format!("`{entry}` is neither an IP address nor a network"))
 }
 
 /// The form of `PORT`, which is half an address.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use headcount_engine::name::UserName;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::accept;
@@ -152,6 +153,59 @@ settings! {
     max_body_bytes: usize = "65536",
         flag Some("max-body-bytes"), variable "HEADCOUNT_MAX_BODY_BYTES", aliases [], secret false,
         accepted "a whole number of bytes from 1024 to 16777216", by |text| accept::number(text, &(1 << 10..=1 << 24));
+    /// Connections that may be open at once; further ones are answered 503. At most as many as the process may have files
+    /// open, less 100.
+    max_connections: usize = "8192",
+        flag Some("max-connections"), variable "HEADCOUNT_MAX_CONNECTIONS", aliases [], secret false,
+        accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
+    /// Connections that one source (an IPv4 address, or an IPv6 network of 64 bits) may have open at once.
+    max_connections_per_source: usize = "256",
+        flag Some("max-connections-per-source"), variable "HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE", aliases [],
+        secret false, accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
+    /// Whether the limits of one source hold for loopback and private addresses, too.
+    limit_local_sources: bool = "false",
+        flag Some("limit-local-sources"), variable "HEADCOUNT_LIMIT_LOCAL_SOURCES", aliases [], secret false,
+        accepted "true or false", by accept::switch;
+    /// Networks of proxies in front of the server, separated by commas: the limits of one source do not hold for them.
+    trusted_proxies: Vec<IpNet> = "",
+        flag Some("trusted-proxies"), variable "HEADCOUNT_TRUSTED_PROXIES", aliases [], secret false,
+        accepted "IP addresses and networks, such as 10.0.0.0/8,2001:db8::1", by accept::networks;
+    /// Requests that may be answered at once; further ones get 503. `/health` and `/ready` are always answered.
+    max_in_flight: usize = "4096",
+        flag Some("max-in-flight"), variable "HEADCOUNT_MAX_IN_FLIGHT", aliases [], secret false,
+        accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
+    /// Milliseconds in which the head of a request must have arrived.
+    head_timeout: Duration = "5000",
+        flag Some("head-timeout-ms"), variable "HEADCOUNT_HEAD_TIMEOUT_MS", aliases [], secret false,
+        accepted "a whole number of milliseconds from 100 to 60000",
+        by |text| accept::milliseconds(text, &(100..=60_000));
+    /// Milliseconds that a connection may be idle between two requests.
+    idle_timeout: Duration = "60000",
+        flag Some("idle-timeout-ms"), variable "HEADCOUNT_IDLE_TIMEOUT_MS", aliases [], secret false,
+        accepted "a whole number of milliseconds from 100 to 600000",
+        by |text| accept::milliseconds(text, &(100..=600_000));
+    /// Milliseconds that a request may take from its head to its answer. Imports may take longer.
+    request_timeout: Duration = "10000",
+        flag Some("request-timeout-ms"), variable "HEADCOUNT_REQUEST_TIMEOUT_MS", aliases [], secret false,
+        accepted "a whole number of milliseconds from 100 to 600000",
+        by |text| accept::milliseconds(text, &(100..=600_000));
+    /// Milliseconds that a client may take nothing of its answer.
+    write_timeout: Duration = "10000",
+        flag Some("write-timeout-ms"), variable "HEADCOUNT_WRITE_TIMEOUT_MS", aliases [], secret false,
+        accepted "a whole number of milliseconds from 100 to 600000",
+        by |text| accept::milliseconds(text, &(100..=600_000));
+    /// Bytes of the largest accepted head of a request.
+    max_head_bytes: usize = "16384",
+        flag Some("max-head-bytes"), variable "HEADCOUNT_MAX_HEAD_BYTES", aliases [], secret false,
+        accepted "a whole number of bytes from 1024 to 1048576", by |text| accept::number(text, &(1 << 10..=1 << 20));
+    /// Headers that a request may have.
+    max_headers: usize = "64",
+        flag Some("max-headers"), variable "HEADCOUNT_MAX_HEADERS", aliases [], secret false,
+        accepted "a whole number from 16 to 1024", by |text| accept::number(text, &(16..=1024));
+    /// Bytes of the longest accepted path and query of a request.
+    max_uri_bytes: usize = "8192",
+        flag Some("max-uri-bytes"), variable "HEADCOUNT_MAX_URI_BYTES", aliases [], secret false,
+        accepted "a whole number of bytes from 256 to 65534", by |text| accept::number(text, &(256..=65_534));
     /// The least important log lines to write.
     log_level: tracing::Level = "info",
         flag Some("log-level"), variable "HEADCOUNT_LOG", aliases [], secret false,

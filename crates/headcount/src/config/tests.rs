@@ -45,6 +45,18 @@ fn nothing_given_means_the_defaults() {
     HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY=1000          # default
     HEADCOUNT_SESSION_HOURS=12                       # default
     HEADCOUNT_MAX_BODY_BYTES=65536                   # default
+    HEADCOUNT_MAX_CONNECTIONS=8192                   # default
+    HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE=256         # default
+    HEADCOUNT_LIMIT_LOCAL_SOURCES=false              # default
+    HEADCOUNT_TRUSTED_PROXIES=                       # default
+    HEADCOUNT_MAX_IN_FLIGHT=4096                     # default
+    HEADCOUNT_HEAD_TIMEOUT_MS=5000                   # default
+    HEADCOUNT_IDLE_TIMEOUT_MS=60000                  # default
+    HEADCOUNT_REQUEST_TIMEOUT_MS=10000               # default
+    HEADCOUNT_WRITE_TIMEOUT_MS=10000                 # default
+    HEADCOUNT_MAX_HEAD_BYTES=16384                   # default
+    HEADCOUNT_MAX_HEADERS=64                         # default
+    HEADCOUNT_MAX_URI_BYTES=8192                     # default
     HEADCOUNT_LOG=info                               # default
     HEADCOUNT_LOG_FORMAT=json                        # default
     ");
@@ -123,7 +135,7 @@ fn the_source_of_each_value_is_shown_and_secrets_are_not() {
 
 #[test]
 fn malformed_values_are_refused_with_the_accepted_form() {
-    let cases: [(&str, &str); 24] = [
+    let cases: [(&str, &str); 26] = [
         ("HEADCOUNT_LISTEN", "localhost:9000"),
         ("HEADCOUNT_LISTEN", "9000"),
         ("PORT", "65536"),
@@ -146,6 +158,8 @@ fn malformed_values_are_refused_with_the_accepted_form() {
         ("HEADCOUNT_FLUSH_INTERVAL_MS", "49"),
         ("HEADCOUNT_SPOOL_MAX_BYTES", "8G"),
         ("HEADCOUNT_SPOOL_MAX_BYTES", "9223372036854775808"),
+        ("HEADCOUNT_TRUSTED_PROXIES", "10.0.0.0/8,proxy.example"),
+        ("HEADCOUNT_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("HEADCOUNT_LOG", "verbose"),
         ("HEADCOUNT_LOG_FORMAT", "xml"),
     ];
@@ -173,6 +187,8 @@ fn malformed_values_are_refused_with_the_accepted_form() {
     HEADCOUNT_FLUSH_INTERVAL_MS (environment): `49` is not a whole number in the range; accepted: a whole number of milliseconds from 50 to 60000
     HEADCOUNT_SPOOL_MAX_BYTES (environment): `8G` is not a whole number in the range; accepted: a whole number of bytes from 1048576 (1 MiB)
     HEADCOUNT_SPOOL_MAX_BYTES (environment): `9223372036854775808` is not a whole number in the range; accepted: a whole number of bytes from 1048576 (1 MiB)
+    HEADCOUNT_TRUSTED_PROXIES (environment): `proxy.example` is neither an IP address nor a network; accepted: IP addresses and networks, such as 10.0.0.0/8,2001:db8::1
+    HEADCOUNT_TRUSTED_PROXIES (environment): `10.0.0.0/33` is neither an IP address nor a network; accepted: IP addresses and networks, such as 10.0.0.0/8,2001:db8::1
     HEADCOUNT_LOG (environment): `verbose` is not a level; accepted: error, warn, info, debug or trace
     HEADCOUNT_LOG_FORMAT (environment): `xml` is neither; accepted: json or text
     ");
@@ -188,7 +204,7 @@ fn a_refusal_says_where_the_value_was_given() {
 
 #[test]
 fn names_that_are_no_settings_are_refused() {
-    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_STORE, HEADCOUNT_DATABASE_URL, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
+    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_STORE, HEADCOUNT_DATABASE_URL, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
     let in_dotenv = refusal(&[], &[], &[("RETENTION_DAYS", "3")]);
     assert!(
         in_dotenv.starts_with("RETENTION_DAYS (.env) is not a setting; accepted: HEADCOUNT_LISTEN, "),

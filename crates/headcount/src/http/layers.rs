@@ -39,7 +39,7 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
         (&Method::HEAD, Some(path)) if !HEAD_PATHS.contains(&path) => {
             Error::new(Code::MethodNotAllowed, "method not allowed").into_response()
         }
-        _ => next.run(request).await,
+        _ => within_deadline(&around.app, (&method, path.as_deref()), next.run(request)).await,
     };
     allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
     let route = path.as_deref().unwrap_or(requests::UNKNOWN);
@@ -53,6 +53,28 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
         "answered"
     );
     response
+}
+
+/// The routes that read a stream, which has a deadline for each piece.
+const STREAMS: [&str; 1] = ["/telemetry/import"];
+
+async fn within_deadline(
+    app: &App,
+    (method, path): (&Method, Option<&str>),
+    answer: impl Future<Output = Response>,
+) -> Response {
+    if path.is_some_and(|path| STREAMS.contains(&path)) {
+        return answer.await;
+    }
+    let deadline = app.config.request_timeout;
+    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
+        let message = format!("the request took more than {} ms", deadline.as_millis());
+        if method == Method::GET {
+            // It has no body that could have been slow.
+            return Error::new(Code::Unavailable, message).retry_after(5).into_response();
+        }
+        Error::new(Code::TimedOut, message).into_response()
+    })
 }
 
 fn allow_origin(headers: &mut HeaderMap, path: Option<&str>, origin: Option<&HeaderValue>, allowed: &[HeaderValue]) {

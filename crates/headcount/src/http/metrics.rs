@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use strum::VariantArray as _;
 
 use super::requests::Requests;
+use super::server::Gate;
 use crate::app::App;
 use crate::error::{Code, Error};
 
@@ -25,26 +26,33 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Labels and their values: none of them comes from a caller.
 type Labels = Vec<(&'static str, String)>;
 
+/// What is counted outside of the application.
+#[derive(Debug, Clone)]
+pub(super) struct Counted {
+    pub(super) requests: Arc<Requests>,
+    pub(super) gate: Arc<Gate>,
+}
+
 /// What the listener for metrics serves.
-pub(super) fn router(app: App, requests: Arc<Requests>) -> Router {
+pub(super) fn router(app: App, counted: Counted) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .fallback(async || Error::new(Code::NotFound, "not found"))
-        .layer(Extension(requests))
+        .layer(Extension(counted))
         .with_state(app)
 }
 
-async fn metrics(State(app): State<App>, Extension(requests): Extension<Arc<Requests>>) -> Result<Response, Error> {
+async fn metrics(State(app): State<App>, Extension(counted): Extension<Counted>) -> Result<Response, Error> {
     let mut text = String::new();
-    encode(&mut text, &registry(&app, &requests)).map_err(Error::internal)?;
+    encode(&mut text, &registry(&app, &counted)).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
 /// All metrics as they are now.
-fn registry(app: &App, requests: &Requests) -> Registry {
+fn registry(app: &App, counted: &Counted) -> Registry {
     let mut registry = Registry::with_prefix("headcount");
     outcomes(app, &mut registry);
-    traffic(requests, &mut registry);
+    traffic(counted, &mut registry);
     journal(app, &mut registry);
     store_and_catalog(app, &mut registry);
     let labels = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
@@ -77,12 +85,21 @@ fn outcomes(app: &App, registry: &mut Registry) {
     registry.register("unknown", "Checks and beacons for an owner or an app that does not exist", counters(unknown));
 }
 
-fn traffic(requests: &Requests, registry: &mut Registry) {
+fn traffic(Counted { requests, gate }: &Counted, registry: &mut Registry) {
     let requests = requests.counted().into_iter().map(|(route, class, count)| {
         let labels = vec![("route", route.to_owned()), ("status", class.to_owned())];
         (labels, count)
     });
     registry.register("http_requests", "Requests that were answered, by route and class of status", counters(requests));
+    let by = |label: &'static str, counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
+        counters(counts.map(|(value, count)| (vec![(label, value.to_owned())], count)))
+    };
+    let refused = by("limit", &mut gate.refused());
+    registry.register("refused", "Connections and requests that were turned away, by the limit that they met", refused);
+    let slow = by("at", &mut gate.slow());
+    registry.register("slow", "Connections that were closed because nothing came or was taken for too long", slow);
+    registry.register("connections", "Connections that are open", ConstGauge::new(gate.connections() as u64));
+    registry.register("in_flight", "Requests that are being answered", ConstGauge::new(gate.in_flight() as u64));
 }
 
 fn journal(app: &App, registry: &mut Registry) {

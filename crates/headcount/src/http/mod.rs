@@ -33,7 +33,9 @@ use axum::{Extension, Json, Router, middleware};
 use std::sync::Arc;
 
 use self::layers::Around;
+use self::metrics::Counted;
 use self::requests::Requests;
+use self::server::Gate;
 use crate::app::App;
 use crate::error::{Code, Error};
 
@@ -57,8 +59,8 @@ pub struct Routers {
     pub metrics: Router,
 }
 
-/// All routes, with their layers.
-pub fn routers(app: App) -> Routers {
+/// All routes, with their layers; the metrics tell of `gate`, the one in front of them.
+pub fn routers(app: App, gate: Arc<Gate>) -> Routers {
     let body_limit = app.config.max_body_bytes;
     let (router, description) = described_routes();
     let paths = description.paths.iter().flat_map(|paths| paths.paths.keys());
@@ -71,7 +73,7 @@ pub fn routers(app: App) -> Routers {
         .layer(middleware::from_fn_with_state(around, layers::cross_cutting))
         .layer(Extension(Arc::new(description)))
         .with_state(app.clone());
-    Routers { public, metrics: metrics::router(app, requests) }
+    Routers { public, metrics: metrics::router(app, Counted { requests, gate }) }
 }
 
 /// Every route of the API. One line a noun; the paths stand in the modules.

@@ -107,11 +107,24 @@ impl Server {
         Self::start_command("serve", folder, variables, arguments)
     }
 
+    /// The same, after a shell has set a limit with `ulimit`.
+    pub(crate) fn start_limited(folder: &Path, limit: &str) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit {limit}; exec \"$0\" serve \"$@\"");
+        command.current_dir(folder).env_clear().args(["-c", &script, env!("CARGO_BIN_EXE_headcount")]);
+        Self::spawn(command, &[])
+    }
+
     /// The same for another command that serves.
     pub(crate) fn start_command(name: &str, folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let log = fresh_directory().join("log");
         let mut command = program(folder, variables);
-        command.args([name, "--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
+        command.arg(name);
+        Self::spawn(command, arguments)
+    }
+
+    fn spawn(mut command: Command, arguments: &[&str]) -> Self {
+        let log = fresh_directory().join("log");
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
         let stderr = std::fs::File::create(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -155,6 +168,11 @@ impl Server {
         // It may have ended already.
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends the signal of that name.

@@ -3,6 +3,7 @@
 mod demo;
 mod import;
 mod log;
+mod scarce;
 mod serve;
 mod user;
 

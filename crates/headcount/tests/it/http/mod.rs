@@ -9,6 +9,7 @@ mod examples;
 mod golden;
 mod import;
 mod layers;
+mod limits;
 mod releases;
 mod renames;
 mod resources;
