@@ -41,6 +41,12 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
         }
         _ => within_deadline(&around.app, (&method, path.as_deref()), next.run(request)).await,
     };
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
+        // What the protocol says; clients that compare the whole text know no other.
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    }
     allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
     let route = path.as_deref().unwrap_or(requests::UNKNOWN);
     around.requests.count(route, response.status());

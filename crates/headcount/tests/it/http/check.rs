@@ -38,7 +38,7 @@ async fn the_documented_example_is_answered_and_counted() {
             ("access-control-expose-headers", "Headcount"),
             ("cache-control", "no-store"),
             ("content-length", expected.len().to_string().as_str()),
-            ("content-type", "application/json"),
+            ("content-type", "application/json; charset=utf-8"),
             ("headcount", "recorded"),
         ]
     );

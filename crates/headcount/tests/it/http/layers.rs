@@ -17,6 +17,8 @@ async fn unknown_paths_and_wrong_methods_answer_json() {
         (405, json!({"error": "method not allowed", "code": "method_not_allowed"}))
     );
 
+    assert_eq!(reply.header("content-type"), Some("application/json; charset=utf-8"));
+
     assert_eq!(app.request("OPTIONS", "/health").send().await.status, 204);
     assert_eq!(app.request("OPTIONS", "/nothing/here").send().await.status, 404);
     assert_eq!(app.request("HEAD", "/health").send().await.status, 200);
