@@ -16,7 +16,7 @@ use crate::process::Server;
 use crate::readme::{between, document, write_between};
 
 /// The samples of one scrape, by name and labels as they are written.
-struct Scrape {
+pub(crate) struct Scrape {
     text: String,
     samples: BTreeMap<String, f64>,
 }
@@ -36,12 +36,12 @@ impl Scrape {
         Self { samples: samples.collect(), text }
     }
 
-    fn of_app(app: &TestApp) -> impl Future<Output = Self> {
+    pub(crate) fn of_app(app: &TestApp) -> impl Future<Output = Self> {
         let url = app.metrics_url();
         async move { Self::of(&url).await }
     }
 
-    fn value(&self, name: &str) -> f64 {
+    pub(crate) fn value(&self, name: &str) -> f64 {
         *self.samples.get(name).unwrap_or_else(|| panic!("{name} is missing: {}", self.text))
     }
 
@@ -50,7 +50,7 @@ impl Scrape {
     }
 
     /// Sent, recorded, unconfirmed and skipped, after it was compared that they add up.
-    fn outcomes(&self) -> (f64, f64, f64, BTreeMap<&'static str, f64>) {
+    pub(crate) fn outcomes(&self) -> (f64, f64, f64, BTreeMap<&'static str, f64>) {
         let skipped: BTreeMap<&str, f64> = SkipReason::VARIANTS
             .iter()
             .map(|&reason| (reason.name(), self.skipped(reason)))

@@ -10,6 +10,7 @@ mod golden;
 mod import;
 mod layers;
 mod limits;
+mod overload;
 mod releases;
 mod renames;
 mod resources;
