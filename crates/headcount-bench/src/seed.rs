@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use headcount::app::App;
+use headcount::app::{App, Listeners};
 use headcount::catalog::files::File;
 use headcount::catalog::kind::{Kind, ResourceName};
 use headcount::catalog::releases::{Content, NewRelease};
@@ -107,7 +107,8 @@ async fn make(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     // A server that is told to stop at once writes what it has and ends.
     let stopped = CancellationToken::new();
     stopped.cancel();
-    app.run(tokio::net::TcpListener::bind("127.0.0.1:0").await?, stopped).await;
+    let listeners = Listeners { public: tokio::net::TcpListener::bind("127.0.0.1:0").await?, metrics: None };
+    app.run(listeners, stopped).await;
     fleet.write_journal(&spool, now)?;
     let seeded = Seeded { token, seconds: started.elapsed().as_secs_f64(), device_days };
     fs::write(folder.join(RECORD), serde_json::to_vec(&seeded)?)?;
