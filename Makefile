@@ -1,6 +1,6 @@
 # One word per task. What takes more than a line or two stands in scripts/.
 
-.PHONY: run test check demo api web bench
+.PHONY: run test check demo api web bench fuzz faults
 
 # Serve http://localhost:9000 with the settings of .env and the data in ./data.
 run:
@@ -29,3 +29,11 @@ web:
 # Measure the server beside its references and write docs/benchmarks.md; takes the machine for about an hour.
 bench:
 	@scripts/bench
+
+# The tests of faults with many more rounds: kills, damaged files, power cuts, full disks. Takes about half an hour.
+faults:
+	@scripts/faults
+
+# Fuzz everything that reads bytes of others, with cargo-fuzz: TIME seconds for each target.
+fuzz:
+	@scripts/fuzz

@@ -68,7 +68,17 @@ pub enum OpenError {
         /// What it said.
         cause: sqlx::Error,
     },
-    /// Its tables are of a newer version than this program knows, or were changed by hand.
+    /// A newer build wrote it.
+    #[error("the catalog database {path} has format {found}; this build reads up to {known}")]
+    Newer {
+        /// Where it lies.
+        path: String,
+        /// The format found.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+    /// Its tables were changed by hand, or changing them failed.
     #[error("the catalog database {path} cannot be brought to this version: {cause}")]
     Migration {
         /// Where it lies.
@@ -96,7 +106,11 @@ impl Catalog {
         let options = connect_options(path).map_err(failed)?;
         let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
         sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await.map_err(failed)?;
-        if existed {
+        let (found, known) = (applied_format(&pool).await, newest_format());
+        if found > known {
+            return Err(OpenError::Newer { path: shown, found, known });
+        }
+        if existed && found < known {
             copy_before_migration(&pool, path).await.map_err(failed)?;
         }
         SQLITE.run(&pool).await.map_err(|cause| OpenError::Migration { path: shown.clone(), cause })?;
@@ -182,16 +196,14 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
     format!("sqlite://{encoded}").parse()
 }
 
+/// The version of the tables that are there; 0 if there are none.
+async fn applied_format(pool: &AnyPool) -> i64 {
+    let newest = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await;
+    newest.and_then(|row| row.try_get(0)).unwrap_or_default()
+}
+
 async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
     let newest = newest_format();
-    let applied: i64 = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")
-        .fetch_one(pool)
-        .await
-        .and_then(|row| row.try_get(0))
-        .unwrap_or_default();
-    if applied >= newest {
-        return Ok(());
-    }
     let copy = path.with_extension(format!("before-{newest}.db"));
     if copy.exists() {
         return Ok(());

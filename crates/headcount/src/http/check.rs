@@ -96,9 +96,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let check = Query::parse(parts.uri.query().unwrap_or_default()).and_then(|query| parse(&query));
+        let check = parse_raw(parts.uri.query().unwrap_or_default());
         Ok(Self { check, device: Device::of(&parts.headers) })
     }
+}
+
+/// The check that a query string, without its `?`, asks for.
+pub(crate) fn parse_raw(query: &str) -> Result<Check, Error> {
+    parse(&Query::parse(query)?)
 }
 
 /// The parameters in the order in which the contract validates them.

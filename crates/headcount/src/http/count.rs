@@ -23,7 +23,7 @@ const OUTCOME: HeaderName = HeaderName::from_static("headcount");
 
 /// What a request says of the device that sends it.
 #[derive(Debug)]
-pub(super) enum Device {
+pub(crate) enum Device {
     /// Nothing.
     Unnamed,
     /// Something that cannot serve as a device id.
@@ -34,7 +34,7 @@ pub(super) enum Device {
 
 impl Device {
     /// Reads the header.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut given = headers.get_all(DEVICE).iter();
         match (given.next(), given.next()) {
             (None, _) => Self::Unnamed,

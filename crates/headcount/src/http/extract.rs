@@ -25,7 +25,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        Self::parse(parts.uri.query().unwrap_or_default())
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    /// The parameters of a query string, without its `?`.
+    ///
+    /// # Errors
+    /// 400 that names what is malformed.
+    pub fn parse(query: &str) -> Result<Self, Error> {
+        let query = Query::parse(query)?;
         // A JSON value, because serde's own maps of texts cannot give an optional one.
         let parameters = query.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         let parsed = T::deserialize(serde_json::Value::Object(parameters));

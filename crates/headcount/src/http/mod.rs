@@ -2,9 +2,9 @@
 
 mod apps;
 mod beacon;
-mod check;
+pub(crate) mod check;
 mod compat;
-mod count;
+pub(crate) mod count;
 pub mod extract;
 pub mod health;
 mod import;
@@ -15,7 +15,7 @@ pub mod query;
 mod releases;
 mod render;
 mod reply;
-mod report;
+pub(crate) mod report;
 mod requests;
 mod resources;
 mod search;

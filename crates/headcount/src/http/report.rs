@@ -74,17 +74,27 @@ async fn telemetry(
     let snapshot = app.catalog.snapshot();
     let catalog =
         snapshot.owner(scope.owner()).cloned().ok_or_else(|| Error::internal("an owner without a catalog"))?;
-    let (first, last) = question.days(app.clock.now().day())?;
-    let filters = question.filters(&catalog)?;
-    let apps = question.apps(&catalog)?;
-    let apps_named = apps.is_some();
-    let answer = app.reports.answer(Arc::clone(&catalog), Query { first, last, filters }, apps).await?;
+    let (query, apps) = question.understand(&catalog, app.clock.now().day())?;
+    let (first, last, apps_named) = (query.first, query.last, apps.is_some());
+    let answer = app.reports.answer(Arc::clone(&catalog), query, apps).await?;
     let body = compat::render(&answer.report, (first, last), &catalog.name, apps_named, &answer.incomplete);
     let as_of = (HeaderName::from_static("headcount-as-of"), timestamp(answer.as_of));
     Ok(([as_of, (header::CACHE_CONTROL, "no-store".to_owned())], Json(body)))
 }
 
+/// What a query string, without its `?`, asks of the owner's segments: the query, and the named apps.
+pub(crate) fn parse_raw(query: &str, catalog: &OwnerCatalog, today: Day) -> Result<Understood, Error> {
+    Params::<Question>::parse(query)?.0.understand(catalog, today)
+}
+
+type Understood = (Query, Option<BTreeSet<AppId>>);
+
 impl Question {
+    fn understand(&self, catalog: &OwnerCatalog, today: Day) -> Result<Understood, Error> {
+        let (first, last) = self.days(today)?;
+        Ok((Query { first, last, filters: self.filters(catalog)? }, self.apps(catalog)?))
+    }
+
     /// The first and the last day.
     fn days(&self, today: Day) -> Result<(Day, Day), Error> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

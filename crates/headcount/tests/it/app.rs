@@ -41,7 +41,11 @@ impl TestApp {
 
     /// The same, at a time that the test sets.
     pub(crate) async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {
-        let directory = fresh_directory();
+        Self::in_directory(fresh_directory(), clock, settings).await
+    }
+
+    /// The same, on a directory that holds something already.
+    pub(crate) async fn in_directory(directory: PathBuf, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let data_dir = directory.display().to_string();
         let settings = [("HEADCOUNT_DATA_DIR", data_dir.as_str()), ("ENABLE_TELEMETRY", "true")]
             .iter()

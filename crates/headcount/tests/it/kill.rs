@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use rusqlite::Connection;
 
+use crate::effort;
 use crate::ledger::{Clients, Fate, Shop};
 
 /// Holds the spool so that no commit succeeds, as a slow disk would.
@@ -22,11 +23,9 @@ fn hold(folder: &Path) -> Vec<Connection> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_recorded_is_lost_or_counted_twice_by_kills() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = StdRng::seed_from_u64(effort::seed());
     let (shop, mut clients) = (Shop::open().await, Clients::new());
-    for cycle in 0..22 {
+    for cycle in 0..effort::rounds(22, 200) {
         let mut server = shop.serve();
         let time = Duration::from_millis(random.random_range(0..500));
         // Some die while commits are under way that take long: who was answered before its commit would be lost.

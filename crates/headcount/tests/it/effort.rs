@@ -1,0 +1,20 @@
+//! How much the tests of faults do: a little in `make test`, much more in `make faults`. The only variables that tests
+//! read.
+
+/// `short` rounds, or `long` ones where `FAULTS` is set.
+pub(crate) fn rounds(short: usize, long: usize) -> usize {
+    if variable("FAULTS").is_some() { long } else { short }
+}
+
+/// Where chance begins: printed, and taken from `SEED` to do the same again.
+#[expect(clippy::print_stdout, reason = "it is shown with the failure of a test")]
+pub(crate) fn seed() -> u64 {
+    let seed = variable("SEED").map_or_else(rand::random, |text| text.parse().unwrap());
+    println!("SEED={seed}");
+    seed
+}
+
+#[expect(clippy::disallowed_methods, reason = "these are no settings of the server")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
