@@ -50,6 +50,7 @@ pub struct Shipping {
     requests: mpsc::Sender<oneshot::Sender<Result<(), Lagging>>>,
     progress: Arc<Progress>,
     spool: Arc<Spool>,
+    store: Arc<Store>,
     clock: Clock,
 }
 
@@ -57,6 +58,8 @@ pub struct Shipping {
 struct Progress {
     // One more than the commits of the spool that are in the store; 0 until what earlier processes left is there.
     commits: AtomicU64,
+    // The turn of the store that they are in.
+    turn: AtomicU64,
     // When everything that was committed was in the store, last.
     complete_at: AtomicI64,
     // Since when the oldest row has been in the store that is kept for one that loses something; i64::MAX for none.
@@ -74,7 +77,8 @@ impl Shipping {
 
     /// The same for what was recorded by checks and beacons; costs nothing where nothing waits.
     pub async fn flush_recorded(&self) -> Result<(), Lagging> {
-        if self.progress.commits.load(Ordering::Acquire) > self.spool.commits() {
+        let is_same = self.progress.turn.load(Ordering::Acquire) == self.store.turn();
+        if is_same && self.progress.commits.load(Ordering::Acquire) > self.spool.commits() {
             return Ok(());
         }
         self.flush().await
@@ -103,7 +107,13 @@ pub fn start(
     let progress = Arc::new(Progress::default());
     progress.complete_at.store(clock.now().0, Ordering::Relaxed);
     progress.kept_since.store(i64::MAX, Ordering::Relaxed);
-    let shipping = Shipping { requests, progress: progress.clone(), spool: spool.clone(), clock: clock.clone() };
+    let shipping = Shipping {
+        requests,
+        progress: progress.clone(),
+        spool: spool.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
     let shipper = Shipper::new(spool, store, clock, settings, progress);
     // A runtime of its own: shipping goes on however busy the requests keep theirs, and ends after it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

@@ -106,9 +106,10 @@ impl Shipper {
     }
 
     async fn pass(&mut self) -> Result<(), Lagging> {
-        let (commits, at) = (self.spool.commits(), self.clock.now());
+        let (commits, at, turn) = (self.spool.commits(), self.clock.now(), self.store.turn());
         match self.ship_all(at).await {
             Ok(()) => {
+                self.progress.turn.store(turn, Ordering::Release);
                 self.progress.commits.store(commits + 1, Ordering::Release);
                 self.progress.complete_at.store(at.0, Ordering::Relaxed);
                 self.note(false);
@@ -123,7 +124,8 @@ impl Shipper {
     }
 
     async fn ship_all(&mut self, now: Millis) -> Result<(), ShipError> {
-        let doubt = self.doubted.elapsed() >= DOUBT;
+        let is_another = self.progress.turn.load(Ordering::Relaxed) != self.store.turn();
+        let doubt = is_another || self.doubted.elapsed() >= DOUBT;
         if doubt {
             self.doubted = Instant::now();
         }

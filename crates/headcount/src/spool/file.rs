@@ -112,8 +112,13 @@ impl SpoolFile {
 
     /// Whether its creation came so far that it can hold rows.
     fn has_tables(&self) -> Result<bool> {
-        let tables = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'spool')";
-        Ok(self.connection.query_row(tables, [], |row| row.get(0))?)
+        let tables = "SELECT count(*), count(*) FILTER (WHERE name = 'spool') FROM sqlite_schema";
+        match self.connection.query_row(tables, [], |row| Ok((row.get(0)?, row.get(1)?)))? {
+            (0, _) => Ok(false),
+            // They are created in one step. A file that has some of them only is damaged, and may hold rows.
+            (_, 0) => Err(SpoolError::Malformed { path: self.path.display().to_string() }),
+            (_, _) => Ok(true),
+        }
     }
 
     fn check_format(&self) -> Result<()> {
@@ -164,12 +169,17 @@ impl SpoolFile {
             .prepare_cached("SELECT id, tag, body, owner, receipt FROM row WHERE id > ?1 ORDER BY id")?;
         let mut found = statement.query([after.map_or(-1, |row| row as i64)])?;
         let (mut rows, mut taken) = (Vec::new(), 0);
-        while taken < bytes
-            && let Some(row) = found.next()?
-        {
-            let row = stored_row(row)?;
-            taken += row.body.len();
-            rows.push(row);
+        while taken < bytes {
+            match found.next().and_then(|row| row.map(stored_row).transpose()) {
+                Ok(Some(row)) => {
+                    taken += row.body.len();
+                    rows.push(row);
+                }
+                Ok(None) => break,
+                // What lies before the damage is whole.
+                Err(_) if !rows.is_empty() => break,
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(rows)
     }

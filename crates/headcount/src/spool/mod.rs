@@ -46,6 +46,12 @@ pub enum SpoolError {
         /// Why it cannot be read.
         error: RowError,
     },
+    /// It lacks tables that every spool file has.
+    #[error("the spool file {path} is damaged")]
+    Malformed {
+        /// Where it lies.
+        path: String,
+    },
     /// A newer build wrote it.
     #[error("the spool file {path} has format {found}; this build reads up to {known}")]
     Newer {

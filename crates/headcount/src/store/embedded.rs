@@ -1,61 +1,39 @@
 //! The embedded store: the protocol as tables of one SQLite file.
 
+mod file;
 mod maintain;
 mod read;
 mod step;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::{AppId, Id, OwnerId};
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
+pub use self::file::FORMAT;
+use self::file::File;
 use super::{
     Applied, BlobAt, Compaction, DictionaryState, DictionaryTail, Head, Rebuild, Step, StoreError, Version, View,
 };
 use crate::installation::Installation;
-use crate::private::create_private;
 use headcount_engine::mark::{Mark, SpoolId};
-
-/// The version of the tables.
-pub const FORMAT: i64 = 1;
 
 /// The store in one SQLite file.
 #[derive(Debug, Clone)]
 pub struct Embedded(Arc<File>);
 
-#[derive(Debug)]
-struct File {
-    path: PathBuf,
-    writer: Mutex<Connection>,
-    // Readers that nobody uses now.
-    readers: Mutex<Vec<Connection>>,
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
 impl Embedded {
     pub(super) async fn open(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
         let (path, own) = (path.to_owned(), installation.clone());
-        blocking(move || {
-            create_private(&path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            let mut writer = connect(&path)?;
-            // Nothing is written to a store that is refused.
-            check_installation(&writer, &path, &own)?;
-            writer.pragma_update(None, "journal_mode", "WAL")?;
-            writer.pragma_update(None, "synchronous", "FULL")?;
-            create(&mut writer, &own)?;
-            Ok(Self(Arc::new(File { path, writer: Mutex::new(writer), readers: Mutex::default() })))
-        })
-        .await
+        blocking(move || Ok(Self(Arc::new(File::open(path, own)?)))).await
+    }
+
+    pub(super) fn turn(&self) -> u64 {
+        self.0.turn()
     }
 
     async fn write<T: Send + 'static>(
@@ -63,15 +41,7 @@ impl Embedded {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let file = self.0.clone();
-        blocking(move || {
-            // A step that panicked was rolled back with its transaction.
-            let mut writer = file.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
-        })
-        .await
+        blocking(move || file.write(|transaction| Ok(work(transaction)?))).await
     }
 
     async fn read<T: Send + 'static>(
@@ -79,17 +49,7 @@ impl Embedded {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let file = self.0.clone();
-        blocking(move || {
-            let idle = file.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut reader = match idle {
-                Some(reader) => reader,
-                None => connect(&file.path)?,
-            };
-            let result = work(&reader.transaction()?)?;
-            file.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-            Ok(result)
-        })
-        .await
+        blocking(move || file.read(|transaction| Ok(work(transaction)?))).await
     }
 
     pub(super) async fn apply(&self, owner: OwnerId, step: Step) -> Result<Applied, StoreError> {
@@ -122,8 +82,11 @@ impl Embedded {
         owner: OwnerId,
         known: DictionaryState,
     ) -> Result<DictionaryTail, StoreError> {
-        let tail = self.read(move |transaction| read::dictionary(transaction, owner, known)).await?;
-        tail.ok_or_else(|| StoreError::Unavailable(format!("the dictionary of owner {owner} is damaged")))
+        let file = self.0.clone();
+        let damaged = move || StoreError::Damaged(format!("a block of the dictionary of owner {owner}"));
+        // Without it no bit of a segment says which device it is.
+        blocking(move || file.read(|transaction| read::dictionary(transaction, owner, known)?.ok_or_else(damaged)))
+            .await
     }
 
     pub(super) async fn load(
@@ -177,48 +140,6 @@ async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => Err(StoreError::Unavailable(error.to_string())),
     }
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    Ok(connection)
-}
-
-/// Refuses a store whose pseudonyms were made with another secret: no device would be recognised again.
-fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> Result<(), StoreError> {
-    if !writer.table_exists(None, "installation")? {
-        return Ok(());
-    }
-    let (found, found_fingerprint, format) =
-        writer.query_row("SELECT id, fingerprint, format FROM installation", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
-        })?;
-    let path = path.display().to_string();
-    if format > FORMAT {
-        return Err(StoreError::Newer { path, found: format, known: FORMAT });
-    }
-    if found != own.id.to_string() || found_fingerprint != fingerprint(own) {
-        return Err(StoreError::Foreign { path, found, own: own.id.to_string() });
-    }
-    Ok(())
-}
-
-/// Creates what is missing, all at once.
-fn create(writer: &mut Connection, own: &Installation) -> rusqlite::Result<()> {
-    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(include_str!("embedded/schema.sql"))?;
-    transaction.execute(
-        "INSERT INTO installation (id, fingerprint, format) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
-        params![own.id.to_string(), fingerprint(own), FORMAT],
-    )?;
-    transaction.commit()
-}
-
-fn fingerprint(own: &Installation) -> [u8; 8] {
-    let mut first = [0; 8];
-    first.copy_from_slice(&blake3::hash(&own.secret).as_bytes()[..8]);
-    first
 }
 
 fn mark_of(transaction: &Transaction<'_>, spool: SpoolId, owner: OwnerId) -> rusqlite::Result<Option<Mark>> {

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The place cannot be reached, or failed.
     #[error("the store failed: {0}")]
     Unavailable(String),
+    /// It does not hold what was written to it; it has been set aside, and an empty one is in its place.
+    #[error("the store was damaged: {0}")]
+    Damaged(String),
     /// It belongs to another installation, whose pseudonyms this one could not recognise.
     #[error("the store at {path} belongs to another installation ({found}); this one is {own}")]
     Foreign {
@@ -313,6 +316,11 @@ impl Store {
     /// before bring its day nothing, and the day stays incomplete.
     pub async fn expire(&self, owner: OwnerId, first: Day, marks_before: Millis, at: Millis) -> Result<(), StoreError> {
         place!(self, place => place.expire(owner, first, marks_before, at).await)
+    }
+
+    /// Grows when the store turns out to be damaged and begins anew: what was in it before is to be looked after.
+    pub fn turn(&self) -> u64 {
+        place!(self, place => place.turn())
     }
 
     /// The owners of whom there is anything.

@@ -128,6 +128,20 @@ impl Shop {
         shop
     }
 
+    /// The report of the week once there is one, and whether the first try gave it.
+    pub(crate) async fn telemetry_at_last(&self, server: &Server) -> (Value, bool) {
+        for attempt in 0..100 {
+            let request = reqwest::Client::new().get(server.url("/telemetry?range=week")).bearer_auth(&self.token);
+            let reply = request.send().await.unwrap();
+            if reply.status() == 200 {
+                return (reply.json().await.unwrap(), attempt == 0);
+            }
+            assert_eq!(reply.status(), 503, "{}", server.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("there is no report: {}", server.log());
+    }
+
     pub(crate) async fn telemetry(&self, server: &Server, query: &str) -> Value {
         let url = server.url(&format!("/telemetry?range=week{query}"));
         let reply = reqwest::Client::new().get(url).bearer_auth(&self.token).send().await.unwrap();

@@ -6,6 +6,7 @@ mod app;
 mod backup;
 mod catalog;
 mod cli;
+mod damage;
 mod demo;
 mod effort;
 mod fleet;

@@ -122,7 +122,18 @@ impl Server {
         Self::spawn(command, arguments)
     }
 
-    fn spawn(mut command: Command, arguments: &[&str]) -> Self {
+    /// The same; where it does not serve, what it said instead.
+    pub(crate) fn try_start(folder: &Path, variables: &[(&str, &str)]) -> Result<Self, String> {
+        let mut command = program(folder, variables);
+        command.arg("serve");
+        Self::try_spawn(command, &[])
+    }
+
+    fn spawn(command: Command, arguments: &[&str]) -> Self {
+        Self::try_spawn(command, arguments).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    fn try_spawn(mut command: Command, arguments: &[&str]) -> Result<Self, String> {
         let log = fresh_directory().join("log");
         command.args(["--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
         let stderr = std::fs::File::create(&log).unwrap();
@@ -132,8 +143,13 @@ impl Server {
         stdout.read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("Headcount serves http://").map(str::to_owned);
         let mut server = Self { child, stdout, log, address: String::new() };
-        server.address = address.unwrap_or_else(|| panic!("{line:?} {}", server.log()));
-        server
+        let Some(address) = address else {
+            // So that all of it is in the log.
+            _ = wait(&mut server.child);
+            return Err(format!("{line:?} {}", server.log()));
+        };
+        server.address = address;
+        Ok(server)
     }
 
     pub(crate) fn address(&self) -> &str {

@@ -256,7 +256,7 @@ fn copy_spool(from: &Path) -> PathBuf {
     to
 }
 
-async fn compact(store: &Store) {
+pub(crate) async fn compact(store: &Store) {
     for head in store.heads().await.unwrap() {
         let segments = SegmentCache::new(0).segments(store, head.owner, head.day..=head.day).await.unwrap();
         let Some(seen) = segments.seen.iter().find(|seen| seen.app == head.app) else { continue };

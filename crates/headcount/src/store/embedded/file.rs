@@ -1,0 +1,199 @@
+//! The file of the embedded store: its connections, and what happens when it turns out to be damaged.
+//!
+//! A damaged file is set aside under another name, and an empty one takes its place. The shipper finds the marks gone and
+//! fills it again from the rows that the spool keeps; the days of which something is kept nowhere become incomplete.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+
+use super::super::StoreError;
+use crate::installation::Installation;
+use crate::private::create_private;
+
+/// The version of the tables.
+pub const FORMAT: i64 = 1;
+/// The most damaged files that are kept. With so many there is something wrong that a new file does not mend.
+const MOST_DAMAGED: u32 = 9;
+
+#[derive(Debug)]
+pub(super) struct File {
+    path: PathBuf,
+    own: Installation,
+    writer: Mutex<Connection>,
+    // Readers that nobody uses now, each with the turn that it was opened in.
+    readers: Mutex<Vec<(u64, Connection)>>,
+    // How many files were set aside: what was opened before belongs to another file.
+    turn: AtomicU64,
+}
+
+impl File {
+    pub(super) fn open(path: PathBuf, own: Installation) -> Result<Self, StoreError> {
+        let writer = match open_writer(&path, &own) {
+            Err(StoreError::Damaged(why)) => {
+                move_aside(&path, &why)?;
+                open_writer(&path, &own)?
+            }
+            other => other?,
+        };
+        Ok(Self { path, own, writer: Mutex::new(writer), readers: Mutex::default(), turn: AtomicU64::new(0) })
+    }
+
+    /// How often the file was set aside.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Acquire)
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // A step that panicked was rolled back with its transaction.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let write = |writer: &mut Connection| {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        let result = write(&mut writer);
+        if let Err(StoreError::Damaged(why)) = &result {
+            self.replace(&mut writer, why)?;
+        }
+        result
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let turn = self.turn();
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let read = || {
+            let mut reader = match idle {
+                Some((of, reader)) if of == turn => reader,
+                Some(_) | None => connect(&self.path)?,
+            };
+            let result = work(&reader.transaction()?)?;
+            self.readers.lock().unwrap_or_else(PoisonError::into_inner).push((turn, reader));
+            Ok(result)
+        };
+        let result = read();
+        if let Err(StoreError::Damaged(why)) = &result {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another reader of the same file may have been faster.
+            if self.turn() == turn {
+                self.replace(&mut writer, why)?;
+            }
+        }
+        result
+    }
+
+    /// Sets the file aside and begins another one. What was asked of the old one has failed, and is asked again.
+    fn replace(&self, writer: &mut Connection, why: &str) -> Result<(), StoreError> {
+        self.turn.fetch_add(1, Ordering::AcqRel);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *writer = Connection::open_in_memory()?;
+        move_aside(&self.path, why)?;
+        *writer = open_writer(&self.path, &self.own)?;
+        Ok(())
+    }
+}
+
+/// Gives the file and its log another name.
+fn move_aside(path: &Path, why: &str) -> Result<(), StoreError> {
+    let aside = (1..=MOST_DAMAGED).map(|number| path.with_extension(format!("damaged-{number}.db")));
+    let Some(aside) = aside.into_iter().find(|aside| !aside.exists()) else {
+        return Err(StoreError::Unavailable(format!("it is damaged ({why}), and so are {MOST_DAMAGED} earlier ones")));
+    };
+    tracing::error!(path = %path.display(), aside = %aside.display(), why, "the store is damaged and is set aside: a new \
+        one is filled from what the spool keeps, and days that lack something are marked incomplete");
+    let with = |path: &Path, suffix: &str| {
+        let mut path = path.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
+    };
+    let moved = |suffix: &str| match std::fs::rename(with(path, suffix), with(&aside, suffix)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    };
+    // The log first: beside a new file it would be taken for that one's.
+    ["-wal", "-shm", ""].into_iter().try_for_each(moved).map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+fn open_writer(path: &Path, own: &Installation) -> Result<Connection, StoreError> {
+    create_private(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let mut writer = connect(path)?;
+    // Nothing is written to a store that is refused.
+    check_installation(&writer, path, own)?;
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    create(&mut writer, own)?;
+    Ok(writer)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+/// Refuses a store whose pseudonyms were made with another secret: no device would be recognised again.
+fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> Result<(), StoreError> {
+    if !writer.table_exists(None, "installation")? {
+        return Ok(());
+    }
+    let (found, found_fingerprint, format) =
+        writer.query_row("SELECT id, fingerprint, format FROM installation", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+        })?;
+    let path = path.display().to_string();
+    if format > FORMAT {
+        return Err(StoreError::Newer { path, found: format, known: FORMAT });
+    }
+    if found != own.id.to_string() || found_fingerprint != fingerprint(own) {
+        return Err(StoreError::Foreign { path, found, own: own.id.to_string() });
+    }
+    Ok(())
+}
+
+/// Creates what is missing, all at once.
+fn create(writer: &mut Connection, own: &Installation) -> rusqlite::Result<()> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute(
+        "INSERT INTO installation (id, fingerprint, format) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
+        params![own.id.to_string(), fingerprint(own), FORMAT],
+    )?;
+    transaction.commit()
+}
+
+fn fingerprint(own: &Installation) -> [u8; 8] {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(&own.secret).as_bytes()[..8]);
+    first
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        if is_damage(&error) { Self::Damaged(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+    }
+}
+
+/// Whether the error says that the file does not hold what was written to it: pages that contradict themselves, tables
+/// that are not there, values of another type or length.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    let is_malformed = matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    let is_other = matches!(
+        error,
+        rusqlite::Error::SqlInputError { .. }
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    );
+    is_malformed || is_other
+}
