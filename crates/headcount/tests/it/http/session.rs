@@ -1,6 +1,6 @@
 //! Logging in, who one is, and how sessions end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headcount::clock::Clock;
 use headcount_engine::day::Millis;
@@ -62,23 +62,17 @@ async fn wrong_names_and_passwords_get_one_answer() {
     }
 }
 
+/// Who a name belongs to cannot be told from the work that a login causes: it takes its place among the verifications.
 #[tokio::test]
-async fn an_unknown_user_costs_what_a_known_one_costs() {
+async fn an_unknown_user_is_verified_like_a_known_one() {
     let app = TestApp::start().await;
     app.administrator("alice").await;
-    let mut costs = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..9 {
-        for (cost, name) in costs.iter_mut().zip(["alice", "nobody", "not a name"]) {
-            let started = Instant::now();
-            assert_eq!(login(&app, name, "a wrong password").await.status, 401);
-            cost.push(started.elapsed());
-        }
+    for name in ["alice", "nobody", "not a name"] {
+        let logins = (0..100).map(|_| login(&app, name, "a wrong password"));
+        let replies = futures_util::future::join_all(logins).await;
+        let with = |status: u16| replies.iter().filter(|reply| reply.status == status).count();
+        assert!(with(401) > 0 && with(429) > 0 && with(401) + with(429) == 100, "{name}: {} {}", with(401), with(429));
     }
-    let [known, unknown, impossible] = costs.map(|mut cost| {
-        cost.sort_unstable();
-        cost[4]
-    });
-    assert!(unknown * 2 > known && impossible * 2 > known, "{known:?} {unknown:?} {impossible:?}");
 }
 
 #[tokio::test]
