@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::admit::Admission;
 use crate::catalog::Catalog;
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
@@ -31,6 +32,9 @@ const CATALOG_POLL: Duration = Duration::from_secs(1);
 
 /// The file below the data directory that holds the setup token as long as there is no administrator.
 const SETUP_TOKEN: &str = "setup-token";
+
+/// How soon it is tried again to read which devices were counted today.
+const ADMISSION_RETRY: Duration = Duration::from_secs(5);
 
 /// How many imports may be under way at once.
 const MOST_IMPORTS: usize = 16;
@@ -65,6 +69,8 @@ pub struct Parts {
     pub recorder: Recorder,
     /// Which versions that the catalog does not know are counted by name.
     pub unknown_versions: Mutex<UnknownVersions>,
+    /// Which devices are counted at all.
+    pub admission: Admission,
     /// The journal on this machine.
     pub spool: Arc<Spool>,
     /// Where the segments live.
@@ -128,6 +134,7 @@ impl App {
         let recorder = Recorder::new(spool.clone(), clock.clone());
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
+        let admission = Admission::new(&config);
         Ok(Self(Arc::new(Parts {
             config,
             started_at: clock.now(),
@@ -136,6 +143,7 @@ impl App {
             passwords: Passwords::new(),
             recorder,
             unknown_versions,
+            admission,
             spool,
             store,
             shipping,
@@ -167,6 +175,10 @@ impl App {
             let (app, background) = (self.clone(), background.clone());
             async move { app.recorder.run(background).await }
         });
+        let admission = tokio::spawn({
+            let (app, background) = (self.clone(), background.clone());
+            async move { _ = background.run_until_cancelled(app.tell_admission()).await }
+        });
         let keeping = tokio::spawn({
             let (app, background) = (self.clone(), background.clone());
             async move { app.keeper.run(background).await }
@@ -180,7 +192,7 @@ impl App {
             None => public.await,
         }
         background.cancel();
-        for task in [follow, tallies, keeping] {
+        for task in [follow, tallies, keeping, admission] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a background task failed");
             }
@@ -195,6 +207,26 @@ impl App {
         });
         if !matches!(ended.await, Ok(Ok(()))) {
             tracing::error!("the committer or the shipper failed; what was recorded is in the spool");
+        }
+    }
+
+    /// Tells which devices were counted today, as soon as somebody wants to know.
+    async fn tell_admission(self) {
+        let mut counted = None;
+        loop {
+            let told = async {
+                if counted.is_none() {
+                    counted = Some(self.reports.most_devices_today().await?);
+                }
+                self.admission.wants_devices(counted.unwrap_or_default()).await;
+                let told = self.reports.devices_today(|app, day, device| self.admission.remember(app, day, device));
+                told.await
+            };
+            match told.await {
+                Ok(()) => return self.admission.complete(),
+                Err(error) => tracing::warn!(%error, "the devices of today cannot be read; it is tried again"),
+            }
+            tokio::time::sleep(ADMISSION_RETRY).await;
         }
     }
 

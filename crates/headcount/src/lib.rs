@@ -2,6 +2,8 @@
 //!
 //! `ARCHITECTURE.md` has the map; `app::App` is where the parts are put together.
 
+pub mod address;
+pub mod admit;
 pub mod app;
 pub mod backup;
 pub mod catalog;

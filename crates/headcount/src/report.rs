@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use headcount_engine::day::{Day, Millis};
+use headcount_engine::device::Pseudonym;
 use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::report::{Query, Report, Source, evaluate};
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::ship::Shipping;
 use crate::store::cache::SegmentCache;
-use crate::store::{Store, StoreError};
+use crate::store::{DictionaryState, Store, StoreError};
 
 /// How many questions of one owner are evaluated at once.
 const RUNNING: usize = 4;
@@ -119,6 +120,47 @@ impl Reports {
             evaluate(&query, &sources, &|dimension, value| label(&catalog, dimension, value))
         });
         Ok(Answer { report: report.await.map_err(Error::internal)?, incomplete, as_of })
+    }
+
+    /// How many devices the application has that has most of them today.
+    ///
+    /// # Errors
+    /// 503 where the store cannot be reached.
+    pub async fn most_devices_today(&self) -> Result<u64, Error> {
+        let today = self.clock.now().day();
+        let mut most = 0;
+        for owner in self.store.owners().await? {
+            let segments = self.cache.segments(&self.store, owner, today..=today).await?;
+            most = segments.seen.iter().map(|seen| seen.segment.devices().len()).fold(most, u64::max);
+        }
+        Ok(most)
+    }
+
+    /// Tells every device that was counted today before this call.
+    ///
+    /// # Errors
+    /// 503 where the store cannot be reached.
+    pub async fn devices_today(&self, tell: impl Fn(AppId, Day, Pseudonym)) -> Result<(), Error> {
+        // Late events come to `tell` on another way, or are admitted: nobody waits for the store here.
+        if let Err(error) = self.flush().await {
+            tracing::debug!(%error, "the devices of today are read before all of them are in the store");
+        }
+        let today = self.clock.now().day();
+        for owner in self.store.owners().await? {
+            let segments = self.cache.segments(&self.store, owner, today..=today).await?;
+            if segments.seen.is_empty() {
+                continue;
+            }
+            // Read after the segments: it has every ordinal of theirs.
+            let blocks = self.store.dictionary(owner, DictionaryState::default()).await?.blocks;
+            let devices: Vec<Pseudonym> = blocks.into_iter().flat_map(|block| block.pseudonyms).collect();
+            for seen in segments.seen {
+                for device in seen.segment.devices().iter().filter_map(|ordinal| devices.get(ordinal as usize)) {
+                    tell(seen.app, seen.day, *device);
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn flush(&self) -> Result<(), Error> {

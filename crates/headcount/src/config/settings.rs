@@ -145,6 +145,19 @@ settings! {
     unknown_versions_per_day: usize = "1000",
         flag Some("unknown-versions-per-day"), variable "HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY", aliases [], secret false,
         accepted "a whole number from 0 to 100000", by |text| accept::number(text, &(0..=100_000));
+    /// Devices of one application that are counted on a day; checks of further ones are answered and not counted.
+    devices_per_day: u64 = "10000000",
+        flag Some("devices-per-day"), variable "HEADCOUNT_DEVICES_PER_DAY", aliases [], secret false,
+        accepted "a whole number from 1 to 4000000000", by |text| accept::number(text, &(1..=4_000_000_000));
+    /// Devices that one source (an IPv4 network of 24 bits, or an IPv6 network of 48) may bring in a minute, on average,
+    /// that were not counted before on that day; others are answered and not counted. 0: as many as come.
+    new_devices_per_minute: u32 = "0",
+        flag Some("new-devices-per-minute"), variable "HEADCOUNT_NEW_DEVICES_PER_MINUTE", aliases [], secret false,
+        accepted "a whole number from 0 to 1000000", by |text| accept::number(text, &(0..=1_000_000));
+    /// New devices that one source may bring at once.
+    new_devices_burst: u32 = "1000",
+        flag Some("new-devices-burst"), variable "HEADCOUNT_NEW_DEVICES_BURST", aliases [], secret false,
+        accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
     /// Hours for which a login is valid.
     session: Duration = "12",
         flag Some("session-hours"), variable "HEADCOUNT_SESSION_HOURS", aliases [], secret false,
@@ -166,7 +179,8 @@ settings! {
     limit_local_sources: bool = "false",
         flag Some("limit-local-sources"), variable "HEADCOUNT_LIMIT_LOCAL_SOURCES", aliases [], secret false,
         accepted "true or false", by accept::switch;
-    /// Networks of proxies in front of the server, separated by commas: the limits of one source do not hold for them.
+    /// Networks of proxies in front of the server, separated by commas: the limits of one source
+    /// hold for whom they name in `X-Forwarded-For`, and not for them.
     trusted_proxies: Vec<IpNet> = "",
         flag Some("trusted-proxies"), variable "HEADCOUNT_TRUSTED_PROXIES", aliases [], secret false,
         accepted "IP addresses and networks, such as 10.0.0.0/8,2001:db8::1", by accept::networks;

@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::count::{self, Device, Sighting};
+use crate::http::count::{self, Sender, Sighting};
 use crate::http::query::{Query, truth};
 use crate::record::Unknown;
 use headcount_engine::recorded::SkipReason;
@@ -37,7 +37,7 @@ async fn beacon(State(app): State<App>, sent: Sent) -> Response {
     } else {
         Error::new(Code::Forbidden, "Telemetry is not enabled on this instance").into_response()
     };
-    let event = sent.beacon.ok_or(SkipReason::Refused).and_then(|beacon| beacon.event(&app, &sent.device));
+    let event = sent.beacon.ok_or(SkipReason::Refused).and_then(|beacon| beacon.event(&app, &sent.sender));
     let recorded = count::record(&app, event).await;
     count::say(response, recorded)
 }
@@ -45,7 +45,7 @@ async fn beacon(State(app): State<App>, sent: Sent) -> Response {
 /// The request, parsed; no beacon where any part of it is missing or not acceptable.
 struct Sent {
     beacon: Option<Beacon>,
-    device: Device,
+    sender: Sender,
 }
 
 /// What a client says that it runs.
@@ -71,7 +71,7 @@ impl Beacon {
     }
 
     /// The event to keep: only what is published somewhere may be counted.
-    fn event(&self, app: &App, device: &Device) -> Result<Event, SkipReason> {
+    fn event(&self, app: &App, sender: &Sender) -> Result<Event, SkipReason> {
         let catalog = app.catalog.snapshot();
         let unknown = |what| {
             app.recorder.count_unknown(what);
@@ -82,7 +82,7 @@ impl Beacon {
             return Err(unknown(Unknown::App));
         }
         let track = owner.track_named(&self.app, self.place.each_ref()).ok_or(SkipReason::Refused)?;
-        Sighting { owner, track, version: self.version.as_ref(), status: self.status }.event(app, device)
+        Sighting { owner, track, version: self.version.as_ref(), status: self.status }.event(app, sender)
     }
 }
 
@@ -96,7 +96,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Sent {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let beacon = Beacon::parse(parts.uri.query().unwrap_or_default());
-        Ok(Self { beacon, device: Device::of(&parts.headers) })
+        Ok(Self { beacon, sender: Sender::of(parts) })
     }
 }
 

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::count::{self, Device, Sighting};
+use crate::http::count::{self, Sender, Sighting};
 use crate::http::query::Query;
 use crate::http::reply::json;
 use crate::record::Unknown;
@@ -41,8 +41,8 @@ async fn check_version(State(app): State<App>, asked: Asked) -> Response {
 }
 
 fn answer(app: &App, catalog: &CatalogSnapshot, asked: Asked) -> (Response, Result<Event, SkipReason>) {
-    let Asked { check, device } = asked;
-    let decided = check.and_then(|check| match decide(catalog, &check, device.id()) {
+    let Asked { check, sender } = asked;
+    let decided = check.and_then(|check| match decide(catalog, &check, sender.device.id()) {
         Ok(decision) => Ok((check.version, decision)),
         Err(refusal) => {
             if refusal == Refusal::UnknownApp {
@@ -58,7 +58,7 @@ fn answer(app: &App, catalog: &CatalogSnapshot, asked: Asked) -> (Response, Resu
         Ok((version, decision)) => {
             let (version, status) = (Some(&version), Some(decision.status));
             let sighting = Sighting { owner: decision.owner, track: decision.track, version, status };
-            (Json(json::reply(&decision)).into_response(), sighting.event(app, &device))
+            (Json(json::reply(&decision)).into_response(), sighting.event(app, &sender))
         }
     }
 }
@@ -89,7 +89,7 @@ impl From<Refusal> for Error {
 /// The request, parsed. A bad one is answered like any other: its header says that it was not counted.
 struct Asked {
     check: Result<Check, Error>,
-    device: Device,
+    sender: Sender,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -97,7 +97,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let check = parse_raw(parts.uri.query().unwrap_or_default());
-        Ok(Self { check, device: Device::of(&parts.headers) })
+        Ok(Self { check, sender: Sender::of(parts) })
     }
 }
 

@@ -1,11 +1,13 @@
 //! From an answered request to its event: what checks and beacons have in common.
 
+use std::net::IpAddr;
 use std::sync::PoisonError;
 
 use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use aide::operation::{ParamLocation, add_parameters, parameters_from_schema};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use headcount_engine::device::DeviceId;
@@ -16,6 +18,7 @@ use headcount_engine::version::Version;
 use schemars::JsonSchema;
 
 use crate::app::App;
+use crate::http::server::Source;
 use headcount_engine::recorded::{Recorded, SkipReason};
 
 const DEVICE: HeaderName = HeaderName::from_static("x-device-id");
@@ -55,6 +58,23 @@ impl Device {
     }
 }
 
+/// Who sends a check or a beacon.
+#[derive(Debug)]
+pub(super) struct Sender {
+    /// What it says of itself.
+    pub(super) device: Device,
+    // Where it is, if that matters.
+    source: Option<IpAddr>,
+}
+
+impl Sender {
+    /// The sender of a request.
+    pub(super) fn of(parts: &Parts) -> Self {
+        let source = parts.extensions.get::<Source>().and_then(|source| source.0);
+        Self { device: Device::of(&parts.headers), source }
+    }
+}
+
 /// The header as the API's description shows it.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -85,7 +105,7 @@ pub(super) struct Sighting<'a> {
 
 impl Sighting<'_> {
     /// The event to keep, with the time of now, or the reason why there is none.
-    pub(super) fn event(&self, app: &App, device: &Device) -> Result<Event, SkipReason> {
+    pub(super) fn event(&self, app: &App, sender: &Sender) -> Result<Event, SkipReason> {
         if !app.config.telemetry {
             return Err(SkipReason::Disabled);
         }
@@ -94,12 +114,15 @@ impl Sighting<'_> {
             app.recorder.tally(owner, of_app, SKIPPED, reason.name());
             reason
         };
-        let device = match device {
+        let device = match &sender.device {
             Device::Unnamed => return Err(skipped(SkipReason::NoDevice)),
             Device::Bad => return Err(skipped(SkipReason::BadDevice)),
             Device::Named(id) => id.pseudonym(&app.catalog.installation().secret, owner),
         };
         let at = app.clock.now();
+        if !app.admission.admits(of_app, at, device, sender.source) {
+            return Err(skipped(SkipReason::Rate));
+        }
         let version = self.version.map(|version| {
             if self.owner.knows_version(of_app, version) {
                 return Value::new(version.name());

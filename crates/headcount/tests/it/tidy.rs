@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 /// Which modules of the server crate a module may name after `use crate::`, besides itself. A module that is not
 /// listed may name every module, except those that only a listed one may use.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("address", &[]),
+    ("admit", &["address", "config"]),
     ("clock", &[]),
     ("config", &[]),
     ("error", &["config"]),
@@ -23,15 +25,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "app", "catalog", "clock", "config", "error", "keep", "password", "record", "report", "ship", "spool",
-            "store",
+            "address", "app", "catalog", "clock", "config", "error", "keep", "password", "record", "report", "ship",
+            "spool", "store",
         ],
     ),
     (
         "app",
         &[
-            "catalog", "clock", "config", "error", "http", "keep", "password", "private", "record", "report", "ship",
-            "spool", "store",
+            "admit", "catalog", "clock", "config", "error", "http", "keep", "password", "private", "record", "report",
+            "ship", "spool", "store",
         ],
     ),
     ("demo", &["app", "catalog", "password", "spool"]),

@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::http::header::TRANSFER_ENCODING;
-use axum::http::{Method, Request};
+use axum::http::{HeaderMap, HeaderName, Method, Request};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
+use super::Limits;
 use super::places::{NoPlace, Place, Places};
 use super::stream::Progress;
-use super::{Limits, source};
+use crate::address;
 use crate::config::Config;
 use crate::error::{Code, Error};
 
@@ -27,6 +28,15 @@ const ALWAYS: [&str; 2] = ["/health", "/ready"];
 const RETRY_AFTER: std::ops::RangeInclusive<u32> = 30..=300;
 
 const OVERLOADED: &str = "the server has too much to do";
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The most addresses that a request may have come by.
+const MOST_HOPS: usize = 32;
+
+/// Where a request comes from, if the limits of one source hold for it. It is with requests only where there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source(pub Option<IpAddr>);
 
 /// Who is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +51,8 @@ pub(super) enum Slow {
 pub struct Gate {
     pub(super) limits: Limits,
     limits_local: bool,
+    // Whether anything is limited by where it comes from.
+    tells_sources: bool,
     trusted_proxies: Vec<IpNet>,
     places: Places,
     in_flight: Semaphore,
@@ -54,6 +66,7 @@ impl Gate {
         let limits = Limits::of(config);
         Self {
             limits_local: config.limit_local_sources,
+            tells_sources: config.new_devices_per_minute > 0,
             trusted_proxies: config.trusted_proxies.clone(),
             places: Places::new(limits.connections, limits.per_source),
             in_flight: Semaphore::new(limits.in_flight),
@@ -96,8 +109,18 @@ impl Gate {
 
     /// Whether the limits of one source hold for that peer.
     fn is_limited(&self, peer: IpAddr) -> bool {
-        let is_proxy = || self.trusted_proxies.iter().any(|network| network.contains(&peer.to_canonical()));
-        (self.limits_local || !source::is_local(peer)) && !is_proxy()
+        (self.limits_local || !address::is_local(peer)) && !self.trusts(peer)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
+    /// Where a request comes from, as the limits of one source see it.
+    fn source(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
+        let forwarded: Vec<&str> = hops(headers).collect();
+        let sender = address::sender(peer, forwarded.into_iter(), |address| self.trusts(address));
+        Source(sender.filter(|&sender| self.is_limited(sender)))
     }
 
     pub(super) fn place_to_leave(&self) -> Option<OwnedSemaphorePermit> {
@@ -120,6 +143,10 @@ impl Gate {
             let error = Error::new(Code::UriTooLong, "the path and the query are too long");
             return Some(error.accepted(format!("at most {most} bytes")));
         }
+        if request.headers().contains_key(FORWARDED_FOR) && hops(request.headers()).count() > MOST_HOPS {
+            let error = Error::invalid("X-Forwarded-For", "too many proxies");
+            return Some(error.accepted(format!("at most {MOST_HOPS} addresses")));
+        }
         // A proxy in front may take another length than this server does, and so see other requests.
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let may_be_chunked = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
@@ -129,6 +156,12 @@ impl Gate {
         }
         None
     }
+}
+
+/// The addresses that proxies have noted, the last one by the nearest.
+fn hops(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lists = headers.get_all(FORWARDED_FOR).iter();
+    lists.flat_map(|list| list.to_str().unwrap_or_default().split(','))
 }
 
 fn count<const COUNT: usize>(
@@ -143,8 +176,12 @@ pub(super) async fn answer(
     router: Router,
     gate: Arc<Gate>,
     progress: Arc<Progress>,
-    (_peer, request): (IpAddr, Request<Incoming>),
+    (peer, mut request): (IpAddr, Request<Incoming>),
 ) -> Result<Response, Infallible> {
+    if gate.tells_sources {
+        let source = gate.source(peer, request.headers());
+        request.extensions_mut().insert(source);
+    }
     let lengths = progress.begin();
     let response = match gate.refusal(&request, lengths) {
         Some(error) => error.into_response(),
@@ -169,7 +206,7 @@ fn retry_after() -> u32 {
 pub(super) fn no_place() -> String {
     let body = format!(r#"{{"error":"{OVERLOADED}","code":"unavailable"}}"#);
     format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: {}\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\nRetry-After: {}\r\n\
          Connection: close\r\n\r\n{body}",
         body.len(),
         retry_after(),

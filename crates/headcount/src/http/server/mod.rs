@@ -2,7 +2,6 @@
 
 mod gate;
 mod places;
-pub mod source;
 mod stream;
 
 use std::net::SocketAddr;
@@ -17,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-pub use self::gate::Gate;
+pub use self::gate::{Gate, Source};
 use self::places::Place;
 use self::stream::{Guarded, Progress};
 use crate::config::Config;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::source;
+use crate::address::prefix;
 
 /// The most connections that are told at once that there is no place for them.
 const LEAVING: usize = 256;
@@ -52,7 +52,7 @@ impl Places {
     pub(super) fn take(&self, limited: Option<IpAddr>) -> Result<Place, NoPlace> {
         let permit = self.free.clone().try_acquire_owned().map_err(|_| NoPlace::Connections)?;
         let Some(address) = limited else { return Ok(Place { _permit: permit, source: None }) };
-        let source = source::prefix(address, 32, 64);
+        let source = prefix(address, 32, 64);
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let open = sources.entry(source).or_default();
         if *open >= self.per_source {

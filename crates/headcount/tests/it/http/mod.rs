@@ -11,6 +11,7 @@ mod import;
 mod layers;
 mod limits;
 mod overload;
+mod rate;
 mod releases;
 mod renames;
 mod resources;

@@ -16,6 +16,33 @@ pub fn prefix(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
     }
 }
 
+/// Who sent a request that came from `peer` with those `X-Forwarded-For` headers: the right-most address that is not a
+/// proxy's. Only proxies that `trusts` are believed; `None` where they name nobody else.
+pub fn sender<'a>(
+    peer: IpAddr,
+    forwarded: impl DoubleEndedIterator<Item = &'a str>,
+    trusts: impl Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    if !trusts(peer) {
+        return Some(peer);
+    }
+    for hop in forwarded.rev() {
+        // What no address can be read from says nothing, nor does what stands before it.
+        let address = hop_address(hop.trim())?;
+        if !trusts(address) {
+            return Some(address);
+        }
+    }
+    None
+}
+
+/// An address, alone or with a port, as proxies write them.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bracketed = || hop.strip_prefix('[')?.split_once(']')?.0.parse().ok();
+    let with_port = || hop.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    hop.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
 /// Whether the address is that of this machine or of a network that is not the internet: many devices may share it, or
 /// a proxy that this installation knows nothing of.
 pub fn is_local(address: IpAddr) -> bool {
@@ -48,6 +75,24 @@ mod tests {
             let expected: IpAddr = expected.parse().unwrap();
             assert_eq!(prefix(address.parse().unwrap(), v4, v6), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let trusts = |address: IpAddr| is_local(address);
+        let of = |peer: &str, hops: &[&str]| {
+            let sender = sender(peer.parse().unwrap(), hops.iter().copied(), trusts);
+            sender.map(|address| address.to_string()).unwrap_or_default()
+        };
+        assert_eq!(of("8.8.8.8", &["1.2.3.4"]), "8.8.8.8");
+        assert_eq!(of("10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
+        assert_eq!(of("10.0.0.1", &["6.6.6.6", "1.2.3.4", " 10.0.0.2"]), "1.2.3.4");
+        assert_eq!(of("10.0.0.1", &["1.2.3.4:5678"]), "1.2.3.4");
+        assert_eq!(of("10.0.0.1", &["[2001:db8::1]:5678"]), "2001:db8::1");
+        assert_eq!(of("10.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(of("10.0.0.1", &["1.2.3.4", "unknown"]), "");
+        assert_eq!(of("10.0.0.1", &["10.0.0.3", "10.0.0.2"]), "");
+        assert_eq!(of("10.0.0.1", &[]), "");
     }
 
     #[test]
