@@ -8,6 +8,7 @@ mod catalog;
 mod cli;
 mod damage;
 mod demo;
+mod disk;
 mod effort;
 mod fleet;
 mod formats;

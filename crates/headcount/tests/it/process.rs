@@ -129,6 +129,11 @@ impl Server {
         Self::try_spawn(command, &[])
     }
 
+    /// The same for a command that ends in `headcount serve` and its flags.
+    pub(crate) fn of(command: Command) -> Self {
+        Self::spawn(command, &[])
+    }
+
     fn spawn(command: Command, arguments: &[&str]) -> Self {
         Self::try_spawn(command, arguments).unwrap_or_else(|said| panic!("{said}"))
     }
