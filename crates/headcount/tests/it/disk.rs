@@ -2,7 +2,8 @@
 //!
 //! A power cut: the server's data lies on an ext4 file system in an image. The server is stopped for a moment, and the
 //! image, which holds exactly what was flushed, is copied; then the copy is mounted and a server starts on it. Two
-//! controls, in which the disk only says that it has flushed, show that this sees what is lost.
+//! controls, in which the disk only says that it has flushed, show that this sees what is lost. Further ones fail to
+//! flush, or take long.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -103,7 +104,7 @@ impl Drop for Mounts {
 /// What a test that cannot be done here says. With `FAULTS` it is seen at once.
 #[expect(clippy::print_stdout, reason = "it says why nothing is tested")]
 fn skipped(why: &str) {
-    println!("skipped: no file system can be mounted: {}", why.trim());
+    println!("skipped: {}", why.trim());
 }
 
 /// How many of the recorded checks are missing after a cut.
@@ -156,10 +157,10 @@ async fn nothing_recorded_is_lost_by_power_cuts() {
     }
 }
 
-/// The library that lies about what is on disk; or why there is none.
-fn nosync() -> Result<String, String> {
-    let library = fresh_directory().join("nosync.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/disk/nosync.c");
+/// The library that is between the server and its disk; or why there is none.
+fn sync_library() -> Result<String, String> {
+    let library = fresh_directory().join("sync.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/disk/sync.c");
     let done = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).output();
     let done = done.map_err(|error| format!("cc: {error}"))?;
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -168,14 +169,14 @@ fn nosync() -> Result<String, String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_lies_is_seen_to_lose_something() {
-    let library = match nosync() {
+    let library = match sync_library() {
         Ok(library) => library,
         Err(why) => return skipped(&why),
     };
-    for what in ["all", "wal"] {
-        match cuts(effort::rounds(2, 20), &[("LD_PRELOAD", &library), ("NOSYNC", what)]).await {
+    for what in ["none", "no-logs"] {
+        match cuts(effort::rounds(2, 20), &[("LD_PRELOAD", &library), ("SYNC", what)]).await {
             Ok(lost) => {
-                println!("NOSYNC={what}: {lost:?} lost");
+                println!("SYNC={what}: {lost:?} lost");
                 assert!(lost.iter().any(|lost| *lost > 0), "the control {what} lost nothing");
             }
             Err(why) => return skipped(&why),
@@ -223,4 +224,53 @@ async fn a_full_disk_stops_counting_and_nothing_else() {
         server.kill();
         server = mounts.serve("data", &[]);
     }
+}
+
+/// The settings with which the server's disk has that fault.
+fn with_fault<'a>(library: &'a str, fault: &'a str) -> Vec<(&'a str, &'a str)> {
+    SETTINGS.into_iter().chain([("LD_PRELOAD", library), ("SYNC", fault)]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_to_flush_takes_back_nothing_that_was_recorded() {
+    let library = match sync_library() {
+        Ok(library) => library,
+        Err(why) => return skipped(&why),
+    };
+    let (shop, mut clients) = (Shop::open().await, Clients::new());
+    let mut failed = 0;
+    for _ in 0..effort::rounds(3, 60) {
+        let mut server = Server::start(&shop.folder, &with_fault(&library, "fails"), &[]);
+        clients.load(&server, Duration::from_millis(1500), || server.signal("KILL")).await;
+        server.wait();
+        failed += server.log().matches("a spool file failed and is set aside").count();
+        let mut server = shop.serve();
+        shop.compare(&server, &clients.ledger).await;
+        server.signal("KILL");
+        server.wait();
+    }
+    let recorded = clients.ledger.devices(&[Fate::Recorded]).len();
+    println!("{recorded} recorded, {failed} files set aside");
+    assert!(recorded > 20 && failed > 0, "{recorded} {failed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_disk_keeps_no_check_waiting_and_loses_none() {
+    let library = match sync_library() {
+        Ok(library) => library,
+        Err(why) => return skipped(&why),
+    };
+    let (shop, mut clients) = (Shop::open().await, Clients::new());
+    let mut server = Server::start(&shop.folder, &with_fault(&library, "slow"), &[]);
+    clients.load(&server, Duration::from_millis(1500), || {}).await;
+    let fates = [Fate::Recorded, Fate::Unconfirmed].map(|fate| clients.ledger.devices(&[fate]).len());
+    assert!(fates[1] > 20, "{fates:?}: checks waited for the disk");
+    assert!(clients.ledger.devices(&[Fate::Cut, Fate::Skipped]).is_empty());
+    // All of them are committed in the end.
+    server.signal("TERM");
+    let (status, ..) = server.wait();
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    let server = shop.serve();
+    let report = shop.telemetry(&server, "").await;
+    assert_eq!(report["summary"]["total_requests"], fates[0] + fates[1], "{report}");
 }
