@@ -231,7 +231,8 @@ fn answer(events: &[Event], asked: &Asked) -> Answer {
     let rows = whole.named.iter().enumerate().map(|(at, named)| {
         let mut rows: Vec<(String, u64)> =
             named.iter().map(|(name, devices)| ((*name).to_owned(), devices.len() as u64)).collect();
-        rows.sort_by_key(|(name, devices)| (std::cmp::Reverse(*devices), order(at, name)));
+        // `(other)` stands for many versions and comes last, however many devices it has.
+        rows.sort_by_key(|(name, devices)| (name == "(other)", std::cmp::Reverse(*devices), order(at, name)));
         rows
     });
     let days = (asked.first..=asked.last).filter(|_| !active.is_empty());
