@@ -65,7 +65,7 @@ async fn a_restored_server_reports_the_same_and_knows_its_devices() {
     }
 
     let restored = shop.moved_to(folder);
-    let server = restored.serve();
+    let server = restored.serve_patiently();
     assert_eq!(restored.telemetry(&server, "").await, before);
     assert!(counted.len() > 40, "the load was too small to mean anything");
     for device in &counted[..40] {
@@ -97,7 +97,7 @@ async fn a_backup_under_load_holds_what_was_recorded_before_it_once() {
     for (file, ledger) in taken {
         assert!(recorded(&ledger).len() > 50, "the load was too small to mean anything");
         let restored = shop.moved_to(restore(&file));
-        let mut server = restored.serve();
+        let mut server = restored.serve_patiently();
         restored.compare(&server, &ledger).await;
         let report = restored.telemetry(&server, "").await;
         for device in recorded(&ledger).iter().rev().take(20) {
@@ -246,6 +246,6 @@ async fn a_damaged_file_of_the_spool_is_left_out_and_named() {
     let (file, said) = back_up(&shop.folder);
     assert!(said.contains(&format!("(without {name}, which cannot be read)")), "{said}");
     let restored = shop.moved_to(restore(&file));
-    let server = restored.serve();
+    let server = restored.serve_patiently();
     assert_eq!(restored.telemetry(&server, "").await, before);
 }

@@ -18,9 +18,13 @@ use crate::ledger::{Clients, Fate, Ledger, Shop, check_again};
 use crate::process::Server;
 use crate::ship::compact;
 
-/// Slow to ship, so that the journal holds what the store does not.
-const SLOW: [(&str, &str); 3] =
-    [("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_LOG", "warn"), ("HEADCOUNT_FLUSH_INTERVAL_MS", "60000")];
+/// Slow to ship, so that the journal holds what the store does not; and with time for each commit.
+const SLOW: [(&str, &str); 4] = [
+    ("ENABLE_TELEMETRY", "true"),
+    ("HEADCOUNT_LOG", "warn"),
+    ("HEADCOUNT_FLUSH_INTERVAL_MS", "60000"),
+    ("HEADCOUNT_COMMIT_WAIT_MS", "10000"),
+];
 
 fn serve(folder: &Path) -> Server {
     Server::start(folder, &SLOW, &[])

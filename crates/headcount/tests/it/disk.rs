@@ -5,7 +5,7 @@
 //! controls, in which the disk only says that it has flushed, show that this sees what is lost. Further ones fail to
 //! flush, or take long.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -101,10 +101,9 @@ impl Drop for Mounts {
     }
 }
 
-/// What a test that cannot be done here says. With `FAULTS` it is seen at once.
-#[expect(clippy::print_stdout, reason = "it says why nothing is tested")]
+/// Says why a test cannot be done here, also where the output of tests that pass is not shown.
 fn skipped(why: &str) {
-    println!("skipped: {}", why.trim());
+    _ = writeln!(std::io::stderr(), "skipped: {}", why.trim());
 }
 
 /// How many of the recorded checks are missing after a cut.
@@ -209,7 +208,7 @@ async fn a_full_disk_stops_counting_and_nothing_else() {
             if fate == "recorded" {
                 break;
             }
-            assert_eq!(fate, "skipped; reason=disk");
+            assert!(["skipped; reason=disk", "unconfirmed"].contains(&&*fate), "{fate}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert_eq!(fate, "recorded", "it does not recover within 5 s");

@@ -96,6 +96,13 @@ impl Shop {
         serve(&self.folder)
     }
 
+    /// The same with time for each commit, however busy the machine is.
+    pub(crate) fn serve_patiently(&self) -> Server {
+        let variables =
+            [("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_LOG", "warn"), ("HEADCOUNT_COMMIT_WAIT_MS", "10000")];
+        Server::start(&self.folder, &variables, &[])
+    }
+
     /// An installation with an app for two platforms.
     pub(crate) async fn open() -> Self {
         let folder = fresh_directory();
