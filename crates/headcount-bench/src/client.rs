@@ -27,11 +27,6 @@ struct Summary {
     total_requests: u64,
 }
 
-#[derive(Debug, Deserialize)]
-struct Ready {
-    lag_millis: i64,
-}
-
 impl Client {
     pub(crate) fn new(token: &str) -> Self {
         Self { http: reqwest::Client::new(), token: token.to_owned() }
@@ -59,13 +54,6 @@ impl Client {
         let body = self.report(server, "range=week").await?;
         let report: Report = serde_json::from_slice(&body).context("a report without total_requests")?;
         Ok(report.summary.total_requests)
-    }
-
-    /// For how many milliseconds an event may have waited for the store.
-    pub(crate) async fn lag_millis(&self, server: &Server) -> anyhow::Result<i64> {
-        let body = self.http.get(server.url("/ready")).send().await?.bytes().await?;
-        let ready: Ready = serde_json::from_slice(&body).context("/ready without lag_millis")?;
-        Ok(ready.lag_millis)
     }
 
     /// Waits until everything that was recorded is in the store.

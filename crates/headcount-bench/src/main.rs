@@ -26,6 +26,10 @@ use crate::bench::{Bench, Options, say};
 use crate::rows::Row;
 use crate::server::Programs;
 
+// The bare handler gets what the server has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Headcount beside its references.
 #[derive(Debug, Parser)]
 #[command(name = "headcount-bench")]

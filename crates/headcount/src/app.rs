@@ -130,7 +130,7 @@ impl App {
         let cache = Arc::new(SegmentCache::new(usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX)));
         let keeping = keep::Settings { retention_days: config.retention_days, replay_window: config.replay_window };
         let keeper = Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), keeping);
-        let reports = Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), config.retention_days);
+        let reports = Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), config.retention_days)?;
         let recorder = Recorder::new(spool.clone(), clock.clone());
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));

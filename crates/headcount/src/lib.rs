@@ -5,6 +5,7 @@
 pub mod address;
 pub mod admit;
 pub mod app;
+pub mod background;
 pub mod backup;
 pub mod catalog;
 pub mod cli;

@@ -12,6 +12,7 @@ use headcount_engine::report::{Query, Report, Source, evaluate};
 use headcount_engine::snapshot::OwnerCatalog;
 use tokio::sync::Semaphore;
 
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::ship::Shipping;
@@ -35,6 +36,7 @@ pub struct Reports {
     shipping: Shipping,
     clock: Clock,
     retention_days: u32,
+    background: Background,
     places: Mutex<HashMap<OwnerId, Arc<Places>>>,
 }
 
@@ -70,8 +72,9 @@ impl Reports {
         shipping: Shipping,
         clock: Clock,
         retention_days: u32,
-    ) -> Self {
-        Self { store, cache, shipping, clock, retention_days, places: Mutex::default() }
+    ) -> std::io::Result<Self> {
+        let (background, places) = (Background::new()?, Mutex::default());
+        Ok(Self { store, cache, shipping, clock, retention_days, background, places })
     }
 
     /// About how many bytes the segments in memory take.
@@ -116,10 +119,11 @@ impl Reports {
             .filter(|seen| in_scope(seen.app))
             .map(|seen| Source { day: seen.day, app: seen.app, segment: seen.segment })
             .collect();
-        let report = tokio::task::spawn_blocking(move || {
-            evaluate(&query, &sources, &|dimension, value| label(&catalog, dimension, value))
-        });
-        Ok(Answer { report: report.await.map_err(Error::internal)?, incomplete, as_of })
+        let evaluated = self
+            .background
+            .run(move || evaluate(&query, &sources, &|dimension, value| label(&catalog, dimension, value)));
+        let report = evaluated.await.ok_or_else(|| Error::internal("a report could not be evaluated"))?;
+        Ok(Answer { report, incomplete, as_of })
     }
 
     /// How many devices the application has that has most of them today.

@@ -1,36 +1,23 @@
 //! An owner's dictionary in memory: from pseudonyms to ordinals.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
+use hashbrown::HashTable;
 use headcount_engine::device::Pseudonym;
 
 use crate::store::{Block, DictionaryState, DictionaryTail};
 
-/// Pseudonyms are keyed hashes: their own first bytes are as good a hash as any.
-#[derive(Debug, Default)]
-pub(super) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Called for the length and then for the bytes: the last call decides.
-        if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-}
-
-type Ordinals = HashMap<[u8; 16], u32, BuildHasherDefault<FirstBytes>>;
+/// How many pseudonyms lie together: a full part has exactly this room, so only the last one has some to spare.
+const PART: usize = 1 << 16;
 
 /// An owner's dictionary, as of one state.
+///
+/// What a device takes here is what memory is spent on: 16 bytes for its pseudonym, and about 8 in a table of ordinals
+/// that finds it.
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
     state: DictionaryState,
-    ordinals: Ordinals,
+    // By ordinal.
+    parts: Vec<Vec<Pseudonym>>,
+    ordinals: HashTable<u32>,
     // Ordinals handed out: also those of devices that were erased.
     next: u32,
 }
@@ -41,7 +28,7 @@ impl Dictionary {
     }
 
     pub(super) fn ordinal(&self, device: Pseudonym) -> Option<u32> {
-        self.ordinals.get(&device.0).copied()
+        self.ordinals.find(hash(device), |&ordinal| pseudonym(&self.parts, ordinal) == device).copied()
     }
 
     /// The ordinal that the next new pseudonym gets.
@@ -52,11 +39,31 @@ impl Dictionary {
     /// Takes a block into memory that the store has accepted.
     pub(super) fn extend(&mut self, block: &Block) {
         self.state.last_block = block.id;
-        self.ordinals.reserve(block.pseudonyms.len());
-        for pseudonym in &block.pseudonyms {
-            self.ordinals.insert(pseudonym.0, self.next);
-            self.next += 1;
+        for &device in &block.pseudonyms {
+            self.push(device);
         }
+    }
+
+    fn push(&mut self, device: Pseudonym) {
+        match self.parts.last_mut() {
+            Some(part) if part.len() < PART => part.push(device),
+            // A small owner's only part grows; those behind it are full soon.
+            Some(_) => {
+                let mut part = Vec::with_capacity(PART);
+                part.push(device);
+                self.parts.push(part);
+            }
+            None => self.parts.push(vec![device]),
+        }
+        let Self { parts, ordinals, next, .. } = self;
+        let is_it = |&ordinal: &u32| pseudonym(parts, ordinal) == device;
+        match ordinals.find_mut(hash(device), is_it) {
+            Some(ordinal) => *ordinal = *next,
+            None => {
+                ordinals.insert_unique(hash(device), *next, |&ordinal| hash(pseudonym(parts, ordinal)));
+            }
+        }
+        *next += 1;
     }
 
     /// Follows the store: takes what came, or starts anew where the store's dictionary does not continue this one.
@@ -64,9 +71,60 @@ impl Dictionary {
         if !tail.follows {
             *self = Self::default();
         }
+        let joining = tail.blocks.iter().map(|block| block.pseudonyms.len()).sum();
+        let Self { parts, ordinals, .. } = self;
+        ordinals.reserve(joining, |&ordinal| hash(pseudonym(parts, ordinal)));
         for block in &tail.blocks {
             self.extend(block);
         }
         self.state = tail.state;
+    }
+}
+
+/// The pseudonym of an ordinal that was handed out.
+fn pseudonym(parts: &[Vec<Pseudonym>], ordinal: u32) -> Pseudonym {
+    parts[ordinal as usize / PART][ordinal as usize % PART]
+}
+
+/// Pseudonyms are keyed hashes: their own first bytes are as good a hash as any.
+fn hash(device: Pseudonym) -> u64 {
+    let [first @ .., _, _, _, _, _, _, _, _] = device.0;
+    u64::from_le_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(number: u32) -> Pseudonym {
+        let mut bytes = [0; 16];
+        // Equal first bytes for some: a hash alone tells no two devices apart.
+        let first = u64::from(number / 3).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bytes[..8].copy_from_slice(&first.to_le_bytes());
+        bytes[12..].copy_from_slice(&number.to_le_bytes());
+        Pseudonym(bytes)
+    }
+
+    #[test]
+    fn every_pseudonym_has_the_ordinal_of_its_place() {
+        let count = 2 * PART as u32 + 10;
+        let blocks: Vec<Block> = (0..count)
+            .collect::<Vec<_>>()
+            .chunks(1500)
+            .map(|numbers| Block { id: [7; 8], pseudonyms: numbers.iter().map(|&number| device(number)).collect() })
+            .collect();
+        let mut dictionary = Dictionary::default();
+        dictionary.follow(&DictionaryTail { follows: true, blocks, ..DictionaryTail::default() });
+        assert_eq!(dictionary.next(), count);
+        for number in 0..count {
+            assert_eq!(dictionary.ordinal(device(number)), Some(number));
+        }
+        assert_eq!(dictionary.ordinal(device(count)), None);
+
+        // The newest place of a pseudonym counts.
+        dictionary.extend(&Block { id: [8; 8], pseudonyms: vec![device(5), device(count)] });
+        assert_eq!([device(5), device(count)].map(|one| dictionary.ordinal(one)), [Some(count), Some(count + 1)]);
+        dictionary.follow(&DictionaryTail::default());
+        assert_eq!((dictionary.next(), dictionary.ordinal(device(5))), (0, None));
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("admit", &["address", "config"]),
+    ("background", &[]),
     ("clock", &[]),
     ("config", &[]),
     ("error", &["config"]),
@@ -20,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backup", &["catalog", "clock", "private", "spool", "store"]),
     ("record", &["clock", "config", "error", "spool"]),
     ("ship", &["clock", "config", "error", "spool", "store"]),
-    ("report", &["clock", "error", "ship", "store"]),
+    ("report", &["background", "clock", "error", "ship", "store"]),
     ("keep", &["catalog", "clock", "error", "store"]),
     (
         "http",

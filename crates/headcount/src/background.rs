@@ -1,0 +1,47 @@
+//! Work that takes long and has to keep no check waiting: it has threads of its own, of the lowest priority.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// Threads for long computations, one for each processor.
+#[derive(Debug)]
+pub struct Background {
+    // None only while it is dropped.
+    threads: Option<Runtime>,
+}
+
+impl Background {
+    /// Threads that start when they are needed.
+    pub fn new() -> io::Result<Self> {
+        let threads = Builder::new_current_thread()
+            .max_blocking_threads(std::thread::available_parallelism()?.get())
+            .thread_name("background")
+            .on_thread_start(yield_to_others)
+            .build()?;
+        Ok(Self { threads: Some(threads) })
+    }
+
+    /// What the work returns; `None` if it panicked.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.threads.as_ref()?.spawn_blocking(work).await.ok()
+    }
+}
+
+/// On Linux a niceness is that of the calling thread: it gets what the others leave. Elsewhere it would be that of the
+/// process.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        tracing::debug!(%error, "a background thread runs at the common priority");
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            // A runtime may not be waited for from within another one.
+            threads.shutdown_background();
+        }
+    }
+}
