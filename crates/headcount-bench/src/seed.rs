@@ -110,9 +110,23 @@ async fn make(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     let listeners = Listeners { public: tokio::net::TcpListener::bind("127.0.0.1:0").await?, metrics: None };
     app.run(listeners, stopped).await;
     fleet.write_journal(&spool, now)?;
+    closed(folder).await?;
     let seeded = Seeded { token, seconds: started.elapsed().as_secs_f64(), device_days };
     fs::write(folder.join(RECORD), serde_json::to_vec(&seeded)?)?;
     Ok(())
+}
+
+/// Waits until the databases are closed: their logs are gone then, and the files can be copied.
+async fn closed(folder: &Path) -> anyhow::Result<()> {
+    const TRIES: u32 = 600;
+    for _ in 0..TRIES {
+        let is_log = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with("-wal");
+        if !fs::read_dir(folder)?.filter_map(Result::ok).any(|entry| is_log(&entry)) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    bail!("a database was not closed")
 }
 
 async fn administrator(app: &App) -> anyhow::Result<(OwnerId, String)> {

@@ -1,8 +1,13 @@
-//! Work that takes long and has to keep no check waiting: it has threads of its own, of the lowest priority.
+//! Work that takes long and has to keep no check waiting: it has threads of its own, of a low priority.
 
 use std::io;
 
 use tokio::runtime::{Builder, Runtime};
+
+/// The niceness of the threads: beside a busy thread of the common priority they get a tenth of a processor, so that
+/// reports get slow under the heaviest load and do not stand still.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// Threads for long computations, one for each processor.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ impl Background {
 /// process.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "a background thread runs at the common priority");
     }
 }

@@ -206,7 +206,8 @@ fn decode_base(base: &Base) -> Option<Segment> {
     if base.pieces.is_empty() {
         return Some(Segment::default());
     }
-    let mut bytes = Vec::new();
+    // Room for all of it at once: growing would touch several times the memory.
+    let mut bytes = Vec::with_capacity(base.pieces.iter().map(|piece| piece.bytes.len()).sum());
     for piece in &base.pieces {
         bytes.extend_from_slice(unseal(&piece.bytes).ok()?);
     }
