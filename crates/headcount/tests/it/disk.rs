@@ -135,6 +135,8 @@ async fn cuts(rounds: usize, variables: &[(&str, &str)]) -> Result<Vec<usize>, S
             server.signal("STOP");
             before = ledger.copy();
             mounts.run("cp --sparse=always disk.img cut.img").unwrap();
+            // The signal may arrive a moment after it was sent, and what is answered until then may be on the disk.
+            before = before.until(&ledger);
             server.signal("CONT");
         };
         clients.load(&server, time, power).await;
