@@ -22,6 +22,7 @@ mod metrics;
 mod openapi;
 mod process;
 mod readme;
+mod redis;
 mod ship;
 mod store;
 mod tidy;

@@ -1,0 +1,11 @@
+//! Real Redis servers, and what breaks them. Each runs on a free loopback port, in a folder of its own, and ends with
+//! the test.
+
+mod cluster;
+mod fake;
+mod harness;
+mod node;
+mod one;
+mod proxy;
+mod resp;
+mod sentinel;
