@@ -106,9 +106,7 @@ impl App {
     /// Opens everything below the data directory.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
-        let catalog =
-            Catalog::open(&config.data_dir.join("catalog.db"), clock.clone(), config.default_owner.clone()).await?;
-        let catalog = Arc::new(catalog);
+        let catalog = Arc::new(Catalog::open(&config, clock.clone()).await?);
         let store = Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?;
         let store = Arc::new(store);
         let limits = Limits {

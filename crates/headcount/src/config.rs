@@ -12,6 +12,8 @@ mod show;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use secrecy::SecretString;
+
 pub use self::dotenv::{parse_dotenv, read_dotenv};
 pub use self::flags::ServeArgs;
 pub use self::settings::{Config, SETTINGS, Setting};
@@ -36,10 +38,12 @@ pub enum StorePlace {
 }
 
 /// Where the catalog lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Database {
     /// A file in the data folder.
     Sqlite,
+    /// A database of PostgreSQL, by its URL.
+    Postgres(SecretString),
 }
 
 /// The form of log lines.
@@ -226,7 +230,8 @@ impl Given<'_> {
     ) -> Result<T, ConfigError> {
         let found = self.winner(setting)?;
         let value = parse(&found.text).map_err(|problem| found.refused(problem, setting.accepted))?;
-        let shown = if setting.secret && !found.text.is_empty() { "(hidden)".to_owned() } else { found.text };
+        let is_hidden = setting.secret && found.source != Source::Default;
+        let shown = if is_hidden { "(hidden)".to_owned() } else { found.text };
         effective.push(Effective { setting, shown, source: found.source, name: found.name });
         Ok(value)
     }

@@ -2,6 +2,7 @@
 //!
 //! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
 
+mod database;
 pub mod files;
 pub mod kind;
 mod names;
@@ -14,36 +15,34 @@ pub mod totals;
 pub mod updaters;
 pub mod users;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use headcount_engine::day::Millis;
 use headcount_engine::id::Id;
 use headcount_engine::name::UserName;
 use headcount_engine::snapshot::CatalogSnapshot;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
 
+use self::database::{Place, applied_format};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::installation::Installation;
-use crate::private::create_private;
 
-static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
+pub use self::database::newest_format;
 
-/// Connections that the pool may open.
-const CONNECTIONS: u32 = 8;
+/// How long the whole catalog may take to load.
+const LONGEST_LOAD: Duration = Duration::from_secs(20);
 
-/// What stands in the path of a URL as it is.
-const PATH_IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+const REVISION: &str = "SELECT revision FROM installation";
 
 /// The catalog database and the snapshot that checks read.
 #[derive(Debug)]
 pub struct Catalog {
+    place: Place,
     pool: AnyPool,
     clock: Clock,
     snapshot: ArcSwap<CatalogSnapshot>,
@@ -96,29 +95,26 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Catalog {
-    /// Opens the SQLite catalog at that path, creates it if there is none, and brings it to this version; before that,
-    /// a copy is written beside it. Checks without an owner are meant for `default_owner`, or the first administrator.
-    pub async fn open(path: &Path, clock: Clock, default_owner: Option<UserName>) -> Result<Self, OpenError> {
-        sqlx::any::install_default_drivers();
-        let shown = path.display().to_string();
+    /// Opens the catalog of these settings, creates it if there is none, and brings it to this version; before that, a
+    /// file of SQLite is copied beside it.
+    pub async fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
+        let place = Place::of(config);
+        let shown = place.to_string();
         let failed = |cause| OpenError::Database { path: shown.clone(), cause };
-        let existed = path.exists();
-        let options = connect_options(path).map_err(failed)?;
-        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
-        sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await.map_err(failed)?;
+        let pool = place.pool().map_err(failed)?;
+        place.prepare(&pool).await.map_err(failed)?;
         let (found, known) = (applied_format(&pool).await, newest_format());
         if found > known {
             return Err(OpenError::Newer { path: shown, found, known });
         }
-        if existed && found < known {
-            copy_before_migration(&pool, path).await.map_err(failed)?;
-        }
-        SQLITE.run(&pool).await.map_err(|cause| OpenError::Migration { path: shown.clone(), cause })?;
+        let migrated = place.migrator().run(&pool).await;
+        migrated.map_err(|cause| OpenError::Migration { path: shown.clone(), cause })?;
         let installation = installation(&pool, &clock).await.map_err(failed)?;
         let catalog = Self {
+            place,
             pool,
             clock,
-            default_owner,
+            default_owner: config.default_owner.clone(),
             snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
             revision: tokio::sync::Mutex::new(-1),
             read_at: AtomicI64::new(0),
@@ -127,6 +123,14 @@ impl Catalog {
         };
         catalog.refresh().await.map_err(failed)?;
         Ok(catalog)
+    }
+
+    /// Whether there may be a catalog where the settings say: a file can be seen to be missing.
+    pub fn may_exist(config: &Config) -> bool {
+        match Place::of(config) {
+            Place::Sqlite(path) => path.exists(),
+            Place::Postgres(_) => true,
+        }
     }
 
     /// What checks see now.
@@ -141,11 +145,15 @@ impl Catalog {
 
     /// Loads the snapshot anew if the catalog has changed since. Called each second, and by every write.
     pub async fn refresh(&self) -> Result<(), sqlx::Error> {
+        tokio::time::timeout(LONGEST_LOAD, self.follow()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    async fn follow(&self) -> Result<(), sqlx::Error> {
         let mut shown = self.revision.lock().await;
-        let mut transaction = self.pool.begin().await?;
-        let revision: i64 =
-            sqlx::query("SELECT revision FROM installation").fetch_one(&mut *transaction).await?.try_get(0)?;
-        if revision != *shown {
+        let current: i64 = sqlx::query(REVISION).fetch_one(&self.pool).await?.try_get(0)?;
+        if current != *shown {
+            let mut transaction = self.begin_read().await?;
+            let revision: i64 = sqlx::query(REVISION).fetch_one(&mut *transaction).await?.try_get(0)?;
             let snapshot = snapshot::load(&mut transaction, self.default_owner.as_ref()).await?;
             self.snapshot.store(Arc::new(snapshot));
             *shown = revision;
@@ -158,6 +166,11 @@ impl Catalog {
     /// When the database was last asked whether the snapshot is the newest, and when what it shows was loaded.
     pub fn ages(&self) -> (Millis, Millis) {
         (Millis(self.read_at.load(Ordering::Relaxed)), Millis(self.loaded_at.load(Ordering::Relaxed)))
+    }
+
+    /// Begins to read several things as they were at one moment.
+    async fn begin_read(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.pool.begin_with(self.place.begin_read()).await
     }
 
     /// Begins a write. No other write runs beside it, in this process or another one, so that what it reads stays true
@@ -178,45 +191,9 @@ impl Catalog {
     }
 }
 
-/// The newest version of the tables that this build knows.
-pub fn newest_format() -> i64 {
-    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
-}
-
 /// A fresh random id.
 pub(crate) fn fresh_id() -> Id {
     Id::from_bytes(rand::random())
-}
-
-/// The file holds the installation's secret: nobody but its owner may read it. SQLite gives its other files that mode.
-fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
-    create_private(path)?;
-    let absolute = std::path::absolute(path)?;
-    let encoded = utf8_percent_encode(&absolute.to_string_lossy(), PATH_IN_URL).to_string();
-    format!("sqlite://{encoded}").parse()
-}
-
-/// The version of the tables that are there; 0 if there are none.
-async fn applied_format(pool: &AnyPool) -> i64 {
-    let newest = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await;
-    newest.and_then(|row| row.try_get(0)).unwrap_or_default()
-}
-
-async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
-    let newest = newest_format();
-    let copy = path.with_extension(format!("before-{newest}.db"));
-    if copy.exists() {
-        return Ok(());
-    }
-    // A copy under its final name is whole: one that was cut off is written anew.
-    let part = path.with_extension(format!("before-{newest}.part"));
-    if part.exists() {
-        std::fs::remove_file(&part)?;
-    }
-    create_private(&part)?;
-    sqlx::query("VACUUM INTO $1").bind(part.to_string_lossy().into_owned()).execute(pool).await?;
-    std::fs::rename(&part, &copy)?;
-    Ok(())
 }
 
 async fn installation(pool: &AnyPool, clock: &Clock) -> Result<Installation, sqlx::Error> {

@@ -136,7 +136,7 @@ impl Catalog {
         filter: &Filter,
         page: Page,
     ) -> Result<(Vec<StoredRelease>, u64), Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_read().await?;
         let total = bind(sqlx::query(COUNT), owner, filter).fetch_one(&mut *transaction).await?;
         let total: i64 = total.try_get(0)?;
         let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);

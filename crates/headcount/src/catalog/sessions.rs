@@ -39,7 +39,8 @@ impl Catalog {
     pub async fn open_session(&self, known: &Credentials, lifetime: Duration) -> Result<Option<Token>, Error> {
         let token = Token::fresh("hcs_");
         let now = self.clock.now().0;
-        let mut transaction = self.pool.begin().await?;
+        // A change of the password ends all sessions: none may begin with the old one meanwhile.
+        let mut transaction = self.begin_write().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
         let opened = sqlx::query(
             "INSERT INTO sessions (token_hash, id, user_id, created_at, expires_at, last_used_at) \

@@ -67,7 +67,7 @@ impl Catalog {
 
     /// The totals that are kept of one day.
     pub async fn totals(&self, owner: OwnerId, key: TotalsKey) -> Result<Option<KeptTotals>, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_read().await?;
         Ok(fetch(&mut transaction, owner, key).await?)
     }
 
@@ -83,7 +83,7 @@ impl Catalog {
 
     /// The store has erased it: its totals go too, and it need not be erased again.
     pub async fn erased(&self, (owner, app): Erasure) -> Result<(), Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_write().await?;
         let totals = match app {
             Some(app) => sqlx::query("DELETE FROM daily_totals WHERE owner_id = $1 AND app_id = $2")
                 .bind(owner.to_string())

@@ -105,8 +105,7 @@ impl Catalog {
     /// Creates an administrator, or nothing if a user has that name. The first administrator becomes the default
     /// owner, and ends the setup.
     pub async fn create_administrator(&self, name: &UserName, password: &PasswordHash) -> Result<Option<Id>, Error> {
-        let mut transaction = self.pool.begin().await?;
-        // Written first, so that of two creations at once the second waits here.
+        let mut transaction = self.begin_write().await?;
         sqlx::query("UPDATE installation SET setup_token_hash = NULL").execute(&mut *transaction).await?;
         let created = self.insert_administrator(&mut transaction, name, password).await?;
         if created.is_some() {
@@ -119,13 +118,15 @@ impl Catalog {
     /// administrator.
     pub async fn offer_setup(&self) -> Result<Option<Token>, Error> {
         let token = Token::fresh("hcx_");
+        let mut transaction = self.begin_write().await?;
         let offered = sqlx::query(
             "UPDATE installation SET setup_token_hash = $1 \
              WHERE NOT EXISTS (SELECT 1 FROM users WHERE role = 'administrator')",
         )
         .bind(token.hash())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok((offered.rows_affected() > 0).then_some(token))
     }
 
@@ -140,7 +141,7 @@ impl Catalog {
 
     /// Creates the first administrator and uses up the token; of two uses at once one succeeds.
     pub async fn set_up(&self, token: &str, name: &UserName, password: &PasswordHash) -> Result<Setup, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_write().await?;
         let used = sqlx::query("UPDATE installation SET setup_token_hash = NULL WHERE setup_token_hash = $1")
             .bind(token_hash(token))
             .execute(&mut *transaction)
@@ -219,7 +220,7 @@ impl Catalog {
 
     /// Sets a user's password and ends the user's sessions, but for the one that is kept.
     pub async fn set_password(&self, user: Id, password: &PasswordHash, kept: Option<Id>) -> Result<(), Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_write().await?;
         sqlx::query("UPDATE users SET password = $1, updated_at = $2 WHERE id = $3")
             .bind(password.as_str())
             .bind(self.clock.now().0)
@@ -240,7 +241,7 @@ impl Catalog {
     pub async fn delete_user(&self, name: &UserName) -> Result<bool, Error> {
         let Some(Credentials { user, .. }) = self.credentials(name).await? else { return Ok(false) };
         let user = user.to_string();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin_write().await?;
         sqlx::query(
             "INSERT INTO erasures (owner_id, app_id, created_at) \
              SELECT id, '', $2 FROM users WHERE id = $1 AND role = 'administrator' \

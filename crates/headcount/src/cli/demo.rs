@@ -68,6 +68,8 @@ impl DemoArgs {
         let flags = ServeArgs::default()
             .with("telemetry", "true")
             .with("default-owner", USER)
+            // A demo must never write into the catalog of somebody else.
+            .with("database-url", "sqlite")
             .with("retention-days", self.days.max(MONTH).to_string())
             .with("data-dir", self.data_dir.to_string_lossy());
         match &self.listen {

@@ -16,8 +16,6 @@ use crate::password::{Password, PasswordHash, Passwords};
 
 use super::{Failure, folder, log, print, settings_in};
 
-/// The file of the catalog in the data folder.
-const CATALOG: &str = "catalog.db";
 /// The most bytes that are read of a password: more than one may have, with the end of its line.
 const MOST_BYTES: u64 = 4096;
 
@@ -98,12 +96,12 @@ fn user_name(text: &str) -> anyhow::Result<UserName> {
 }
 
 async fn catalog(config: Config) -> anyhow::Result<Catalog> {
-    Ok(Catalog::open(&config.data_dir.join(CATALOG), Clock::wall(), config.default_owner).await?)
+    Ok(Catalog::open(&config, Clock::wall()).await?)
 }
 
 /// A mistyped folder must not become an empty catalog.
 async fn existing_catalog(config: Config) -> anyhow::Result<Catalog> {
-    if !config.data_dir.join(CATALOG).exists() {
+    if !Catalog::may_exist(&config) {
         bail!("there is no catalog in the data folder `{}`; --data-dir DIR names another", config.data_dir.display());
     }
     catalog(config).await

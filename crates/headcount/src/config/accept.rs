@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use headcount_engine::name::UserName;
 use ipnet::IpNet;
+use reqwest::Url;
 use secrecy::SecretString;
 
 use super::{Database, LogFormat, StorePlace};
@@ -109,8 +110,13 @@ pub(super) fn store(text: &str) -> Parsed<StorePlace> {
 pub(super) fn database(text: &str) -> Parsed<Database> {
     match text {
         "sqlite" => Ok(Database::Sqlite),
-        _ => Err("this build has SQLite only".to_owned()),
+        _ if is_postgres(text) => Ok(Database::Postgres(text.into())),
+        _ => Err("it is neither".to_owned()),
     }
+}
+
+fn is_postgres(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql") && url.path().len() > 1)
 }
 
 pub(super) fn number<N: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<N>) -> Parsed<N> {

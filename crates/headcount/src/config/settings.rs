@@ -15,7 +15,8 @@ use super::{ConfigError, Database, Effective, Given, LogFormat, StorePlace};
 /// One line of the list: what a setting is called, what it means and which form it has.
 #[derive(Debug)]
 pub struct Setting {
-    /// The command line flag, without the dashes. A secret has none: other users could read it in the process list.
+    /// The command line flag, without the dashes. What is only a secret has none: other users could read it in the
+    /// process list.
     pub flag: Option<&'static str>,
     /// The environment variable.
     pub variable: &'static str,
@@ -105,10 +106,10 @@ settings! {
     store: StorePlace = "embedded",
         flag Some("store"), variable "HEADCOUNT_STORE", aliases ["REDIS_URL", "REDIS_HOST"], secret false,
         accepted "embedded (a file in the data folder)", by accept::store;
-    /// Where the catalog and the accounts live.
+    /// Where the catalog and the accounts live. Give a URL with a password by the variable: flags can be seen by others.
     database: Database = "sqlite",
-        flag Some("database-url"), variable "HEADCOUNT_DATABASE_URL", aliases ["DATABASE_URL"], secret false,
-        accepted "sqlite (a file in the data folder)", by accept::database;
+        flag Some("database-url"), variable "HEADCOUNT_DATABASE_URL", aliases ["DATABASE_URL"], secret true,
+        accepted "sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE", by accept::database;
     /// Days before today for which every device is kept.
     retention_days: u32 = "30",
         flag Some("retention-days"), variable "HEADCOUNT_RETENTION_DAYS", aliases [], secret false,

@@ -138,7 +138,7 @@ fn the_source_of_each_value_is_shown_and_secrets_are_not() {
 
 #[test]
 fn malformed_values_are_refused_with_the_accepted_form() {
-    let cases: [(&str, &str); 26] = [
+    let cases: [(&str, &str); 27] = [
         ("HEADCOUNT_LISTEN", "localhost:9000"),
         ("HEADCOUNT_LISTEN", "9000"),
         ("PORT", "65536"),
@@ -153,7 +153,8 @@ fn malformed_values_are_refused_with_the_accepted_form() {
         ("HEADCOUNT_DEFAULT_OWNER", "a b"),
         ("REDIS_HOST", "localhost"),
         ("HEADCOUNT_STORE", "redis://:pass@127.0.0.1/"),
-        ("DATABASE_URL", "postgres://u:pass@db/headcount"),
+        ("DATABASE_URL", "mysql://u:pass@db/headcount"),
+        ("DATABASE_URL", "postgres://u:pass@db"),
         ("HEADCOUNT_RETENTION_DAYS", "0"),
         ("HEADCOUNT_RETENTION_DAYS", "401"),
         ("HEADCOUNT_RETENTION_DAYS", "+30"),
@@ -182,7 +183,8 @@ fn malformed_values_are_refused_with_the_accepted_form() {
     HEADCOUNT_DEFAULT_OWNER (environment): `a b` is not a user name; accepted: the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$
     REDIS_HOST (environment): this build has the embedded store only; accepted: embedded (a file in the data folder)
     HEADCOUNT_STORE (environment): this build has the embedded store only; accepted: embedded (a file in the data folder)
-    DATABASE_URL (environment): this build has SQLite only; accepted: sqlite (a file in the data folder)
+    DATABASE_URL (environment): it is neither; accepted: sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    DATABASE_URL (environment): it is neither; accepted: sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     HEADCOUNT_RETENTION_DAYS (environment): `0` is not a whole number in the range; accepted: a whole number of days from 1 to 400
     HEADCOUNT_RETENTION_DAYS (environment): `401` is not a whole number in the range; accepted: a whole number of days from 1 to 400
     HEADCOUNT_RETENTION_DAYS (environment): `+30` is not a whole number in the range; accepted: a whole number of days from 1 to 400
@@ -240,7 +242,7 @@ fn flags_come_from_the_list_and_unknown_ones_are_refused() {
     assert!(refused.starts_with("error: unexpected argument '--lissten' found"), "{refused}");
     let help = command().render_long_help().to_string();
     for setting in &SETTINGS {
-        assert_eq!(help.contains(setting.variable), !setting.secret, "{}", setting.variable);
+        assert_eq!(help.contains(setting.variable), setting.flag.is_some(), "{}", setting.variable);
     }
 }
 

@@ -5,15 +5,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use headcount::app::{App, Listeners};
+use headcount::catalog::Catalog;
 use headcount::catalog::users::Credentials;
 use headcount::clock::Clock;
-use headcount::config::{Config, ServeArgs};
+use headcount::config::{Config, Database, ServeArgs};
 use headcount::password::Password;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::{effort, postgres};
 
 /// A server that listens on a free loopback port and ends with the test.
 pub(crate) struct TestApp {
@@ -47,16 +53,18 @@ impl TestApp {
     /// The same, on a directory that holds something already.
     pub(crate) async fn in_directory(directory: PathBuf, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let data_dir = directory.display().to_string();
-        let settings = [("HEADCOUNT_DATA_DIR", data_dir.as_str()), ("ENABLE_TELEMETRY", "true")]
-            .iter()
-            .chain(settings)
-            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let database = postgres::database_of(&directory).await;
+        let ours =
+            [("HEADCOUNT_DATA_DIR", &*data_dir), ("HEADCOUNT_DATABASE_URL", &*database), ("ENABLE_TELEMETRY", "true")];
+        let settings = ours.iter().chain(settings).map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         Self::open(directory, settings, clock).await
     }
 
     async fn open(directory: PathBuf, settings: BTreeMap<String, String>, clock: Clock) -> Self {
         let config = Config::load(&ServeArgs::default(), &settings, &BTreeMap::new()).unwrap();
+        if effort::database().is_some() {
+            assert!(matches!(config.database, Database::Postgres(_)), "the run is not beside PostgreSQL");
+        }
         let stop = CancellationToken::new();
         let app = App::open(config, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -101,6 +109,20 @@ impl TestApp {
         let user = catalog.create_administrator(&name.parse().unwrap(), &password).await.unwrap().unwrap();
         let known = Credentials { user, password };
         catalog.open_session(&known, self.app.config.session).await.unwrap().unwrap().reveal().to_owned()
+    }
+
+    /// The tables of the catalog.
+    pub(crate) async fn tables(&self) -> Tables {
+        let url = match &self.app.config.database {
+            Database::Sqlite => format!("sqlite://{}", self.directory.join("catalog.db").display()),
+            Database::Postgres(url) => url.expose_secret().to_owned(),
+        };
+        Tables(AnyConnection::connect(&url).await.unwrap())
+    }
+
+    /// The catalog as another process of this installation opens it.
+    pub(crate) async fn second_catalog(&self) -> Catalog {
+        Catalog::open(&self.app.config, Clock::wall()).await.unwrap()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -251,16 +273,32 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Runs one statement in the catalog of a server, as another program would that has the file.
-pub(crate) fn in_database(app: &TestApp, statement: &str) {
-    let database = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
-    database.execute_batch(statement).unwrap();
-}
+/// The tables of a server's catalog, as another program sees them that may.
+pub(crate) struct Tables(AnyConnection);
 
-/// What a query counts in the catalog of a server.
-pub(crate) fn count(app: &TestApp, query: &str) -> i64 {
-    let database = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
-    database.query_row(query, [], |row| row.get(0)).unwrap()
+impl Tables {
+    /// Runs one statement: how many rows it changed.
+    pub(crate) async fn run(&mut self, statement: &str, values: &[&str]) -> u64 {
+        let mut query = sqlx::query(AssertSqlSafe(statement.to_owned()));
+        for value in values {
+            query = query.bind((*value).to_owned());
+        }
+        query.execute(&mut self.0).await.unwrap().rows_affected()
+    }
+
+    async fn row(&mut self, query: &str) -> AnyRow {
+        sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(&mut self.0).await.unwrap()
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn number(&mut self, query: &str) -> i64 {
+        self.row(query).await.get(0)
+    }
+
+    /// The text that a query gives.
+    pub(crate) async fn text(&mut self, query: &str) -> String {
+        self.row(query).await.get(0)
+    }
 }
 
 /// The id of a reply that has one field.
@@ -270,4 +308,11 @@ pub(crate) fn created(reply: &Reply) -> String {
     let fields = body.as_object().unwrap();
     assert_eq!(fields.len(), 1, "{body}");
     fields.values().next().unwrap().as_str().unwrap().to_owned()
+}
+
+/// The catalog of a data folder, in SQLite.
+pub(crate) async fn catalog_in(data_dir: &std::path::Path) -> Catalog {
+    let args = ServeArgs::default().with("data-dir", data_dir.to_string_lossy());
+    let config = Config::load(&args, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    Catalog::open(&config, Clock::wall()).await.unwrap()
 }

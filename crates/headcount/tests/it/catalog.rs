@@ -9,18 +9,13 @@ use futures_util::future::join_all;
 use headcount::catalog::Catalog;
 use headcount::catalog::kind::{Kind, ResourceName};
 use headcount::catalog::resources::Draft;
-use headcount::clock::Clock;
 use headcount::error::Code;
 use headcount_engine::id::{Id, OwnerId};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::app::{Caller, TestApp, created, fresh_directory};
-
-async fn open(path: &Path) -> Catalog {
-    Catalog::open(path, Clock::wall(), None).await.unwrap()
-}
+use crate::app::{Caller, TestApp, catalog_in, created, fresh_directory};
 
 fn channel(name: &str) -> Draft {
     Draft::named(ResourceName::parse(Kind::Channel, name).unwrap())
@@ -87,7 +82,7 @@ async fn what_another_process_writes_is_seen() {
     let app = TestApp::start().await;
     let alice = Caller::new(&app, "alice").await;
     alice.part("channel", "one").await;
-    let other = open(&app.directory().join("catalog.db")).await;
+    let other = app.second_catalog().await;
     assert_eq!(known(&other, "alice", &["one", "two"]), [true, false]);
 
     // The server writes, the other process asks.
@@ -112,7 +107,7 @@ async fn what_another_process_writes_is_seen() {
 async fn of_writes_at_once_one_wins() {
     let app = TestApp::start().await;
     let alice = Caller::new(&app, "alice").await;
-    let other = open(&app.directory().join("catalog.db")).await;
+    let other = app.second_catalog().await;
     let owner = owner_of(&app, "alice");
 
     let here = (0..20).map(|_| async { alice.post("/channel/create", &json!({"channel": "same"})).await.status });
@@ -159,7 +154,7 @@ async fn the_database_is_copied_before_it_is_changed() {
     }
     // What a copy that was cut off left behind is in nobody's way.
     std::fs::write(directory.join("catalog.before-1.part"), "half").unwrap();
-    drop(open(&path).await);
+    drop(catalog_in(&directory).await);
 
     let words = |path: &Path| -> Vec<String> {
         let database = rusqlite::Connection::open(path).unwrap();
@@ -177,14 +172,14 @@ async fn the_database_is_copied_before_it_is_changed() {
 
     // Opened again, nothing changes, so nothing is copied.
     std::fs::remove_file(&copy).unwrap();
-    drop(open(&path).await);
+    drop(catalog_in(&directory).await);
     assert!(!copy.exists());
 }
 
 #[tokio::test]
 async fn a_new_catalog_is_not_copied() {
     let directory = fresh_directory();
-    drop(open(&directory.join("catalog.db")).await);
+    drop(catalog_in(&directory).await);
     let mut files: Vec<String> =
         std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));

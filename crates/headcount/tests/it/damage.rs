@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use headcount::catalog::Catalog;
-use headcount::clock::Clock;
 use headcount::store::Store;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -12,7 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::app::fresh_directory;
+use crate::app::{catalog_in, fresh_directory};
 use crate::effort;
 use crate::ledger::{Clients, Fate, Ledger, Shop, check_again};
 use crate::process::Server;
@@ -44,7 +42,7 @@ async fn wreck() -> (Shop, Ledger) {
         }
         if round == 0 {
             let data = shop.folder.join("data");
-            let catalog = Catalog::open(&data.join("catalog.db"), Clock::wall(), None).await.unwrap();
+            let catalog = catalog_in(&data).await;
             compact(&Store::open_embedded(&data.join("store.db"), catalog.installation()).await.unwrap()).await;
         }
         if round == 2 {

@@ -14,6 +14,11 @@ pub(crate) fn seed() -> u64 {
     seed
 }
 
+/// The URL of the PostgreSQL beside which `scripts/with-postgres` runs the tests, if it does.
+pub(crate) fn database() -> Option<String> {
+    variable("HEADCOUNT_TEST_DATABASE")
+}
+
 #[expect(clippy::disallowed_methods, reason = "these are no settings of the server")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())

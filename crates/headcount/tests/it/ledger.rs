@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use headcount::catalog::Catalog;
-use headcount::clock::Clock;
 use headcount::store::{DictionaryState, Store};
 use headcount_engine::device::{DeviceId, Pseudonym};
 use headcount_engine::id::OwnerId;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::fresh_directory;
+use crate::app::{catalog_in, fresh_directory};
 use crate::process::Server;
 
 const CLIENTS: usize = 6;
@@ -186,7 +184,7 @@ impl Shop {
     /// Compares the devices themselves. The server must not run.
     pub(crate) async fn compare_devices(&self, ledger: &Ledger) {
         let data = self.folder.join("data");
-        let catalog = Catalog::open(&data.join("catalog.db"), Clock::wall(), None).await.unwrap();
+        let catalog = catalog_in(&data).await;
         let store = Store::open_embedded(&data.join("store.db"), catalog.installation()).await.unwrap();
         let owners = store.owners().await.unwrap();
         let [owner] = owners[..] else { panic!("{owners:?}") };

@@ -20,6 +20,7 @@ mod kill;
 mod ledger;
 mod metrics;
 mod openapi;
+mod postgres;
 mod process;
 mod readme;
 mod redis;

@@ -327,8 +327,9 @@ async fn a_check_needs_no_database() {
     let app = TestApp::start().await;
     open(&app, "acme").await;
     let before = ask(&app, "1.0.0").await;
-    let rows = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
-    rows.execute_batch("DROP TABLE artifacts; UPDATE installation SET revision = revision + 1").unwrap();
+    let mut tables = app.tables().await;
+    tables.run("DROP TABLE artifacts", &[]).await;
+    tables.run("UPDATE installation SET revision = revision + 1", &[]).await;
     assert!(app.app.catalog.refresh().await.is_err());
     let after = ask(&app, "1.0.0").await;
     assert_eq!((after.status, &after.text, after.header("headcount")), (200, &before.text, Some("recorded")));

@@ -4,7 +4,7 @@ use headcount::clock::Clock;
 use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
-use crate::app::{Caller, TestApp, count, created};
+use crate::app::{Caller, TestApp, created};
 
 /// 2026-03-04T05:06:07.089Z
 const NOON: Millis = Millis(1_772_600_767_089);
@@ -89,7 +89,7 @@ async fn a_release_is_created_listed_and_deleted() {
     });
     assert_eq!(alice.delete(&path).await.both(), (404, missing));
     // Nothing of it is left.
-    assert_eq!(count(&app, "SELECT COUNT(*) FROM artifacts"), 0);
+    assert_eq!(app.tables().await.number("SELECT COUNT(*) FROM artifacts").await, 0);
 }
 
 #[tokio::test]
@@ -615,8 +615,8 @@ async fn the_whole_catalog_goes_with_its_owner() {
     assert!(app.app.catalog.delete_user(&"bob".parse().unwrap()).await.unwrap());
     for table in ["resources", "releases"] {
         let left = format!("SELECT COUNT(*) FROM {table} WHERE owner_id NOT IN (SELECT id FROM users)");
-        assert_eq!(count(&app, &left), 0, "{table}");
+        assert_eq!(app.tables().await.number(&left).await, 0, "{table}");
     }
-    assert_eq!(count(&app, "SELECT COUNT(*) FROM artifacts"), 1);
+    assert_eq!(app.tables().await.number("SELECT COUNT(*) FROM artifacts").await, 1);
     assert_eq!(versions(&alice).await, ["1.0"]);
 }

@@ -4,7 +4,7 @@ use headcount::clock::Clock;
 use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
-use crate::app::{Caller, TestApp, created, in_database};
+use crate::app::{Caller, TestApp, created};
 
 /// 2026-03-04T20:06:07.089Z
 const EVENING: Millis = Millis(1_772_654_767_089);
@@ -280,11 +280,9 @@ async fn a_link_never_splits_a_header() {
     assert_eq!(app.get(path).await.header("location"), Some(target));
 
     // A row that came into the database by another way is not offered.
-    in_database(
-        &app,
-        "UPDATE artifacts SET link = 'https://x/' || char(13) || char(10) || 'Set-Cookie: a=1'; \
-         UPDATE installation SET revision = revision + 1;",
-    );
+    let mut tables = app.tables().await;
+    tables.run("UPDATE artifacts SET link = $1", &["https://x/\r\nSet-Cookie: a=1"]).await;
+    tables.run("UPDATE installation SET revision = revision + 1", &[]).await;
     app.app.catalog.refresh().await.unwrap();
     let reply = app.get(path).await;
     let nothing = json!({"error": "No matching data found for the provided parameters", "code": "not_found"});
@@ -297,7 +295,7 @@ async fn the_newest_release_is_answered_without_the_database() {
     let alice = Caller::new(&app, "alice").await;
     furnish(&alice).await;
     register(&alice, "1.0", "stable", json!({"artifacts": [file("windows", "arm64", ".msi")]})).await;
-    in_database(&app, "ALTER TABLE releases RENAME TO gone;");
+    app.tables().await.run("ALTER TABLE releases RENAME TO gone", &[]).await;
     assert_eq!(app.get("/apps/latest?app_name=desk&channel=stable").await.status, 302);
     let unavailable = json!({"error": "the catalog database cannot be reached", "code": "unavailable"});
     let reply = alice.get("/search?app_name=desk").await;

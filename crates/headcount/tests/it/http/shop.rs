@@ -44,9 +44,9 @@ pub(crate) async fn seed_of_newest(caller: &Caller<'_>) -> String {
 
 /// Changes the catalog past the API.
 pub(crate) async fn force(app: &TestApp, sql: &str, values: &[&str]) {
-    let rows = rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap();
-    assert_eq!(rows.execute(sql, rusqlite::params_from_iter(values)).unwrap(), 1);
-    rows.execute("UPDATE installation SET revision = revision + 1", []).unwrap();
+    let mut tables = app.tables().await;
+    assert_eq!(tables.run(sql, values).await, 1);
+    tables.run("UPDATE installation SET revision = revision + 1", &[]).await;
     app.app.catalog.refresh().await.unwrap();
 }
 

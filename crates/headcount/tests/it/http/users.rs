@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use headcount::clock::Clock;
+use headcount::config::Database;
 use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
-use crate::app::{Reply, TestApp};
+use crate::app::{Reply, Tables, TestApp};
 
 fn whole(reply: &Reply) -> (u16, Value) {
     (reply.status, reply.json())
@@ -113,24 +114,22 @@ async fn only_the_own_account_can_be_updated() {
     }
 }
 
-/// The catalog's tables, as another process of this installation sees them.
-fn tables(app: &TestApp) -> rusqlite::Connection {
-    rusqlite::Connection::open(app.directory().join("catalog.db")).unwrap()
-}
-
-fn count(tables: &rusqlite::Connection, table: &str, owner: &str) -> i64 {
-    let count = format!("SELECT COUNT(*) FROM {table} WHERE owner_id = ?1");
-    tables.query_row(&count, [owner], |row| row.get(0)).unwrap()
+async fn rows(tables: &mut Tables, owner: &str) -> [i64; 3] {
+    let mut counts = [0; 3];
+    for (count, table) in counts.iter_mut().zip(["users", "resources", "erasures"]) {
+        *count = tables.number(&format!("SELECT COUNT(*) FROM {table} WHERE owner_id = '{owner}'")).await;
+    }
+    counts
 }
 
 /// Makes a team user of that owner, who is known by the administrator's token from then on.
-fn become_team_user(tables: &rusqlite::Connection, owner: &str, token: &str) {
+async fn become_team_user(tables: &mut Tables, owner: &str, token: &str) {
     let statement = "INSERT INTO users (id, name, password, role, owner_id, created_at, updated_at) \
-                     VALUES ('00000000000000000000beef', 'team', '', 'team', ?1, 0, 0)";
-    tables.execute(statement, [owner]).unwrap();
+                     VALUES ('00000000000000000000beef', 'team', '', 'team', $1, 0, 0)";
+    tables.run(statement, &[owner]).await;
     let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(token));
-    let statement = "UPDATE sessions SET user_id = '00000000000000000000beef' WHERE token_hash = ?1";
-    assert_eq!(tables.execute(statement, [hash]).unwrap(), 1);
+    let statement = "UPDATE sessions SET user_id = '00000000000000000000beef' WHERE token_hash = $1";
+    assert_eq!(tables.run(statement, &[&hash]).await, 1);
 }
 
 #[tokio::test]
@@ -138,7 +137,7 @@ async fn a_team_user_is_no_administrator() {
     let app = TestApp::start().await;
     let token = app.administrator("alice").await;
     let id = id_of(&app, &token).await;
-    become_team_user(&tables(&app), &id, &token);
+    become_team_user(&mut app.tables().await, &id, &token).await;
 
     let reply = app.request("GET", "/whoami").bearer(&token).send().await;
     let id = "00000000000000000000beef";
@@ -158,17 +157,15 @@ async fn an_administrator_goes_with_everything_that_it_owned() {
         let created = app.request("POST", "/channel/create").bearer(token).json(&json!({"channel": "stable"})).send();
         assert_eq!(created.await.status, 200);
     }
-    let tables = tables(&app);
-    become_team_user(&tables, &owners[0], &alice);
+    let mut tables = app.tables().await;
+    become_team_user(&mut tables, &owners[0], &alice).await;
 
     assert!(app.app.catalog.delete_user(&"alice".parse().unwrap()).await.unwrap());
 
-    let rows = |owner: &str| ["users", "resources", "erasures"].map(|table| count(&tables, table, owner));
-    assert_eq!((rows(&owners[0]), rows(&owners[1])), ([0, 0, 1], [1, 1, 0]));
-    let sessions: i64 = tables.query_row("SELECT COUNT(*) FROM sessions", [], |row| row.get(0)).unwrap();
-    assert_eq!(sessions, 1);
-    let erased: String = tables.query_row("SELECT app_id FROM erasures", [], |row| row.get(0)).unwrap();
-    assert_eq!(erased, "");
+    assert_eq!(rows(&mut tables, &owners[0]).await, [0, 0, 1]);
+    assert_eq!(rows(&mut tables, &owners[1]).await, [1, 1, 0]);
+    assert_eq!(tables.number("SELECT COUNT(*) FROM sessions").await, 1);
+    assert_eq!(tables.text("SELECT app_id FROM erasures").await, "");
     assert_eq!(app.request("GET", "/channel/list").bearer(&bob).send().await.status, 200);
 }
 
@@ -177,12 +174,12 @@ async fn the_last_use_of_a_session_is_noted_each_five_minutes() {
     let clock = Clock::stopped_at(Millis(1_770_000_000_000));
     let app = TestApp::at(clock.clone(), &[]).await;
     let token = app.administrator("alice").await;
-    let tables = tables(&app);
-    let last_use = || -> i64 { tables.query_row("SELECT last_used_at FROM sessions", [], |row| row.get(0)).unwrap() };
+    let mut tables = app.tables().await;
     for (minutes, noted) in [(4, 0), (1, 5), (4, 5), (30, 39)] {
         clock.advance(Duration::from_mins(minutes));
         id_of(&app, &token).await;
-        assert_eq!(last_use() - 1_770_000_000_000, noted * 60_000);
+        let last_use = tables.number("SELECT last_used_at FROM sessions").await;
+        assert_eq!(last_use - 1_770_000_000_000, noted * 60_000);
     }
 }
 
@@ -191,10 +188,20 @@ async fn only_hashes_of_secrets_are_stored() {
     let app = TestApp::start().await;
     let setup = app.app.catalog.offer_setup().await.unwrap().unwrap().reveal().to_owned();
     let token = app.administrator("alice").await;
-    let stored: String = tables(&app).query_row("SELECT password FROM users", [], |row| row.get(0)).unwrap();
+    let mut tables = app.tables().await;
+    let stored = tables.text("SELECT password FROM users").await;
     assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-    for file in ["catalog.db", "catalog.db-wal"] {
-        let bytes = std::fs::read(app.directory().join(file)).unwrap();
+    let mut kept = Vec::new();
+    if let Database::Sqlite = app.app.config.database {
+        for file in ["catalog.db", "catalog.db-wal"] {
+            kept.push(std::fs::read(app.directory().join(file)).unwrap());
+        }
+    } else {
+        for table in ["installation", "users", "sessions"] {
+            kept.push(tables.text(&format!("SELECT CAST(t AS TEXT) FROM {table} t")).await.into_bytes());
+        }
+    }
+    for bytes in kept {
         for secret in [&setup[4..], &token[4..], "the password of alice"] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
         }

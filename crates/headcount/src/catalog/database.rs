@@ -1,0 +1,171 @@
+//! The two databases that a catalog may lie in, and the few things in which they differ. The statements are the same.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, Executor as _, Row as _};
+
+use crate::config::{Config, Database};
+use crate::private::create_private;
+
+static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("src/catalog/migrations/postgres");
+
+/// Connections that the pool may open.
+const CONNECTIONS: u32 = 8;
+/// How long a connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// What a connection of PostgreSQL is told first, in milliseconds: how long a statement may take, how long it may wait
+/// for others, and how long an instance that stands still may keep others waiting.
+const LIMITS: &str = "SET statement_timeout = 30000; SET lock_timeout = 4000; \
+                      SET idle_in_transaction_session_timeout = 30000";
+
+/// What stands in the path of a URL as it is.
+const PATH_IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// The file of the catalog in the data folder.
+pub(super) const FILE: &str = "catalog.db";
+
+/// Where a catalog lies.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+    /// A server of PostgreSQL; its URL may hold a password.
+    Postgres(SecretString),
+}
+
+/// For messages: without the user, the password and the parameters.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => match Url::parse(url.expose_secret()) {
+                Ok(url) => {
+                    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                    write!(f, "postgres://{}{port}{}", url.host_str().unwrap_or_default(), url.path())
+                }
+                Err(_) => f.write_str("postgres://"),
+            },
+        }
+    }
+}
+
+impl Place {
+    /// Where the settings say that it lies.
+    pub(super) fn of(config: &Config) -> Self {
+        match &config.database {
+            Database::Sqlite => Self::Sqlite(config.data_dir.join(FILE)),
+            Database::Postgres(url) => Self::Postgres(url.clone()),
+        }
+    }
+
+    /// Connections, none of which is open yet.
+    pub(super) fn pool(&self) -> Result<AnyPool, sqlx::Error> {
+        sqlx::any::install_default_drivers();
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        Ok(match self {
+            Self::Sqlite(path) => pool.connect_lazy_with(sqlite_options(path)?),
+            Self::Postgres(url) => pool
+                .after_connect(|connection, _| Box::pin(async { connection.execute(LIMITS).await.map(drop) }))
+                .connect_lazy_with(url.expose_secret().parse()?),
+        })
+    }
+
+    /// What makes the tables, and brings older ones to this version.
+    pub(super) fn migrator(&self) -> &'static Migrator {
+        match self {
+            Self::Sqlite(_) => &SQLITE,
+            Self::Postgres(_) => &POSTGRES,
+        }
+    }
+
+    /// Begins a transaction whose reads all see the same moment.
+    pub(super) fn begin_read(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "BEGIN",
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// Makes the database ready for the tables, and keeps a copy of older ones.
+    pub(super) async fn prepare(&self, pool: &AnyPool) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(path) => {
+                let existed = path.exists();
+                // It holds the installation's secret: nobody but its owner may read it. SQLite gives its other files
+                // that mode.
+                create_private(path)?;
+                sqlx::query("PRAGMA journal_mode = WAL").execute(pool).await?;
+                if existed && applied_format(pool).await < newest_format() {
+                    copy_before_migration(pool, path).await?;
+                }
+                Ok(())
+            }
+            Self::Postgres(_) => {
+                let row = sqlx::query("SHOW server_encoding").fetch_one(pool).await?;
+                let encoding: String = row.try_get(0)?;
+                let refused = || format!("its encoding is {encoding}; accepted: UTF8");
+                if encoding == "UTF8" { Ok(()) } else { Err(sqlx::Error::Configuration(refused().into())) }
+            }
+        }
+    }
+}
+
+/// The newest version of the tables that this build knows: the same for both databases.
+pub fn newest_format() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// The version of the tables that are there; 0 if there are none.
+pub(super) async fn applied_format(pool: &AnyPool) -> i64 {
+    let newest = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await;
+    newest.and_then(|row| row.try_get(0)).unwrap_or_default()
+}
+
+fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
+    let absolute = std::path::absolute(path)?;
+    let encoded = utf8_percent_encode(&absolute.to_string_lossy(), PATH_IN_URL).to_string();
+    format!("sqlite://{encoded}").parse()
+}
+
+async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::Error> {
+    let newest = newest_format();
+    let copy = path.with_extension(format!("before-{newest}.db"));
+    if copy.exists() {
+        return Ok(());
+    }
+    // A copy under its final name is whole: one that was cut off is written anew.
+    let part = path.with_extension(format!("before-{newest}.part"));
+    if part.exists() {
+        std::fs::remove_file(&part)?;
+    }
+    create_private(&part)?;
+    sqlx::query("VACUUM INTO $1").bind(part.to_string_lossy().into_owned()).execute(pool).await?;
+    std::fs::rename(&part, &copy)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_databases_have_the_same_versions() {
+        let versions = |migrator: &Migrator| migrator.iter().map(|step| step.version).collect::<Vec<_>>();
+        assert_eq!(versions(&SQLITE), versions(&POSTGRES));
+    }
+
+    #[test]
+    fn no_message_shows_the_password() {
+        let place = Place::Postgres("postgres://user:secret@db.example:5433/hc?sslmode=require".into());
+        assert_eq!(place.to_string(), "postgres://db.example:5433/hc");
+        assert!(!format!("{place:?}").contains("secret"));
+    }
+}
