@@ -15,16 +15,26 @@ use crate::server::{Programs, Server};
 /// How far the store may be behind the journal at the end of a load.
 const MOST_LAG: Duration = Duration::from_secs(1);
 
+/// The longest that a load is measured of which nothing is kept, in seconds.
+pub(crate) const LONGEST_UNRECORDED: f64 = 5.0;
+
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) rounds: usize,
-    /// How long each load is measured.
+    /// How long each load is measured that is recorded.
     pub(crate) seconds: f64,
     /// Small fleets and few connections: a test of the benchmark, not of the server.
     pub(crate) quick: bool,
     /// Also with ten million known devices.
     pub(crate) ten_million: bool,
+}
+
+impl Options {
+    /// How long a load is measured. What is not recorded leaves nothing behind that could pile up with time.
+    pub(crate) fn seconds_of(&self, ask: Ask) -> f64 {
+        if ask.is_counted() { self.seconds } else { self.seconds.min(LONGEST_UNRECORDED) }
+    }
 }
 
 /// A benchmark run.
@@ -106,7 +116,8 @@ impl Bench {
         requests: Requests,
         (connections, rate): (usize, Option<f64>),
     ) -> anyhow::Result<Outcome> {
-        let load = Load { address: server.address, requests, connections, seconds: self.options.seconds, rate };
+        let seconds = self.options.seconds_of(requests.ask);
+        let load = Load { address: server.address, requests, connections, seconds, rate };
         let before = server.used()?;
         let replies = tokio::task::spawn_blocking(move || load::run(&load)).await.context("the load failed")??;
         let used = server.used()?.cpu - before.cpu;

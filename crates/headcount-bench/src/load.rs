@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -86,13 +87,12 @@ pub(crate) fn run(load: &Load) -> anyhow::Result<Replies> {
 
 /// The part of one thread.
 async fn send(load: &Arc<Load>, thread: usize) -> anyhow::Result<Replies> {
-    let mut connections = Vec::new();
-    for connection in (thread..load.connections).step_by(THREADS) {
-        connections.push((connection, Connection::open(load.address).await?));
-    }
+    let places: Vec<usize> = (thread..load.connections).step_by(THREADS).collect();
+    // All at once: one after the other, the first would be idle for longer than a server waits for a first request.
+    let connections = try_join_all(places.iter().map(|_| Connection::open(load.address))).await?;
     let start = Instant::now();
     let mut tasks = JoinSet::new();
-    for (place, connection) in connections {
+    for (place, connection) in places.into_iter().zip(connections) {
         let load = load.clone();
         tasks.spawn(async move {
             match load.rate {

@@ -23,6 +23,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::bench::{Bench, Options, say};
+use crate::requests::Ask;
 use crate::rows::Row;
 use crate::server::Programs;
 
@@ -54,7 +55,7 @@ struct Arguments {
     /// How often each figure is measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// For how many seconds each load is measured
+    /// For how many seconds each load of recorded requests is measured; others for 5 at most
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
     /// Small fleets, few connections, one round of 2 s: a test of the benchmark itself
@@ -75,6 +76,7 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
+    headcount::http::server::raise_open_files();
     let runtime = tokio::runtime::Runtime::new()?;
     match CommandLine::parse().command {
         Command::Bare => runtime.block_on(bare::serve()),
@@ -111,13 +113,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 fn introduction(bench: &Bench) -> anyhow::Result<String> {
     let Options { rounds, seconds, .. } = bench.options;
+    let others = bench.options.seconds_of(Ask::Bare);
     let machine = machine::describe(&bench.root)?;
     say(&machine);
     Ok(format!(
         "# Benchmarks\n\n\
          Written by `make bench`, which builds the release, makes the fleets and measures every row beside its reference in \
          one run. Server and load generator share the machine. Figures are medians of {rounds} rounds with the least and \
-         the greatest behind them; each load lasts {seconds} s after a warm-up.\n\n\
+         the greatest behind them; each load of recorded requests lasts {seconds} s after a warm-up, each other one \
+         {others} s.\n\n\
          Machine: {machine}. Load averages before: {}.\n",
         machine::load_average(),
     ))

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, bail};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, LONGEST_UNRECORDED};
 use crate::requests::{Dice, Requests};
 
 /// Different requests in the script; each thread sends them in an order of its own.
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let mut command = Command::new("wrk");
     command
         .args(["--threads", "2", "--latency", "--connections", &connections.to_string()])
-        .args(["--duration", &format!("{}s", bench.options.seconds.ceil())])
+        .args(["--duration", &format!("{}s", bench.options.seconds.min(LONGEST_UNRECORDED).ceil())])
         .arg("--script")
         .arg(&script)
         .arg(format!("http://{address}/"));

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::admit::Admission;
+use crate::background::Background;
 use crate::catalog::Catalog;
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
@@ -125,10 +126,14 @@ impl App {
         let stop_shipper = CancellationToken::new();
         let (shipping, shipper) =
             ship::start(spool.clone(), store.clone(), clock.clone(), settings, stop_shipper.clone())?;
-        let cache = Arc::new(SegmentCache::new(usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX)));
+        let background = Background::new()?;
+        let cache_bytes = usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX);
+        let cache = Arc::new(SegmentCache::new(cache_bytes, background.clone()));
         let keeping = keep::Settings { retention_days: config.retention_days, replay_window: config.replay_window };
-        let keeper = Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), keeping);
-        let reports = Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), config.retention_days)?;
+        let keeper =
+            Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), (keeping, background.clone()));
+        let reports =
+            Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), (config.retention_days, background));
         let recorder = Recorder::new(spool.clone(), clock.clone());
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));

@@ -1,6 +1,7 @@
 //! Work that takes long and has to keep no check waiting: it has threads of its own, of a low priority.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -9,12 +10,13 @@ use tokio::runtime::{Builder, Runtime};
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// Threads for long computations, one for each processor.
+/// Threads for long computations, one for each processor; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Background(Arc<Threads>);
+
+/// None only while they are dropped.
 #[derive(Debug)]
-pub struct Background {
-    // None only while it is dropped.
-    threads: Option<Runtime>,
-}
+struct Threads(Option<Runtime>);
 
 impl Background {
     /// Threads that start when they are needed.
@@ -24,12 +26,12 @@ impl Background {
             .thread_name("background")
             .on_thread_start(yield_to_others)
             .build()?;
-        Ok(Self { threads: Some(threads) })
+        Ok(Self(Arc::new(Threads(Some(threads)))))
     }
 
     /// What the work returns; `None` if it panicked.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        self.threads.as_ref()?.spawn_blocking(work).await.ok()
+        self.0.0.as_ref()?.spawn_blocking(work).await.ok()
     }
 }
 
@@ -42,9 +44,9 @@ fn yield_to_others() {
     }
 }
 
-impl Drop for Background {
+impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(threads) = self.threads.take() {
+        if let Some(threads) = self.0.take() {
             // A runtime may not be waited for from within another one.
             threads.shutdown_background();
         }

@@ -71,10 +71,9 @@ impl Reports {
         cache: Arc<SegmentCache>,
         shipping: Shipping,
         clock: Clock,
-        retention_days: u32,
-    ) -> std::io::Result<Self> {
-        let (background, places) = (Background::new()?, Mutex::default());
-        Ok(Self { store, cache, shipping, clock, retention_days, background, places })
+        (retention_days, background): (u32, Background),
+    ) -> Self {
+        Self { store, cache, shipping, clock, retention_days, background, places: Mutex::default() }
     }
 
     /// About how many bytes the segments in memory take.

@@ -81,7 +81,7 @@ impl DemoArgs {
 
 async fn demo(config: Config, plan: Plan) -> Result<(), Failure> {
     let _folder = take_folder(&config.data_dir)?;
-    let (listeners, address) = listen(&config).await?;
+    let (listeners, address) = listen(&config)?;
     let url = format!("http://{}", reachable(address));
     let stop = stop_signal().context("signals cannot be received")?;
     let app = App::open(config, Clock::wall()).await?;

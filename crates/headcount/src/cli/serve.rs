@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -12,10 +12,13 @@ use crate::app::{App, Listeners};
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::{Config, ServeArgs};
-use crate::http::server::most_connections;
+use crate::http::server::{most_connections, raise_open_files};
 
 use super::folder::TakenFolder;
 use super::{Failure, log, print, settings};
+
+/// How many connections may wait to be accepted. Linux allows no more unless it is told to.
+const LONGEST_QUEUE: u32 = 4096;
 
 /// What the system sends when a file would grow past its limit. By default it ends the process.
 const SIGXFSZ: i32 = 25;
@@ -23,6 +26,7 @@ const SIGXFSZ: i32 = 25;
 pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let config = settings(args)?;
     log::start(config.log_level, config.log_format);
+    raise_open_files();
     let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;
     runtime.block_on(serve(config))
 }
@@ -30,7 +34,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
 /// Serves until the process is told to stop.
 async fn serve(config: Config) -> Result<(), Failure> {
     let folder = TakenFolder::take(&config.data_dir)?;
-    let (listeners, address) = listen(&config).await?;
+    let (listeners, address) = listen(&config)?;
     let stop = stop_signal().context("signals cannot be received")?;
     let app = App::open(config, Clock::wall()).await?;
     log_settings(&app);
@@ -45,16 +49,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// Listens on the addresses of the settings; gives the public one as it came out.
-pub(super) async fn listen(config: &Config) -> Result<(Listeners, SocketAddr), Failure> {
-    let bind = async |at: SocketAddr, flag: &str| {
+pub(super) fn listen(config: &Config) -> Result<(Listeners, SocketAddr), Failure> {
+    let bind = |at: SocketAddr, flag: &str| {
         let cannot = || format!("cannot listen on {at}; --{flag} ADDR:PORT names another address");
-        TcpListener::bind(at).await.with_context(cannot)
+        queue(at).with_context(cannot)
     };
     let unknown = "the address that is listened on is unknown";
-    let public = bind(config.listen, "listen").await?;
+    let public = bind(config.listen, "listen")?;
     let address = public.local_addr().context(unknown)?;
     let metrics = match config.metrics_listen {
-        Some(at) => Some(bind(at, "metrics-listen").await?),
+        Some(at) => Some(bind(at, "metrics-listen")?),
         None => None,
     };
     if let Some(listener) = &metrics {
@@ -62,6 +66,15 @@ pub(super) async fn listen(config: &Config) -> Result<(Listeners, SocketAddr), F
         tracing::info!(%address, "serving metrics");
     }
     Ok((Listeners { public, metrics }, address))
+}
+
+/// A listener with a queue that outlasts a moment in which all clients come at once: a connection that finds it full is
+/// tried again by the client's system after a second.
+fn queue(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(LONGEST_QUEUE)
 }
 
 /// Is cancelled when the process is told to stop, by SIGTERM or SIGINT.

@@ -50,16 +50,15 @@ impl Keeper {
 
     async fn compact_one(&self, owner: OwnerId, seen: &Seen, drop_times: bool) -> Result<bool, Error> {
         let mut segment = Arc::clone(&seen.segment);
-        if drop_times && segment.has_times() {
-            Arc::make_mut(&mut segment).drop_times();
-        }
-        let timed = segment.has_times();
-        let encoded = {
-            let segment = Arc::clone(&segment);
-            tokio::task::spawn_blocking(move || pieces(&segment)).await.map_err(Error::internal)?
+        let encode = move || {
+            if drop_times && segment.has_times() {
+                Arc::make_mut(&mut segment).drop_times();
+            }
+            (pieces(&segment), segment.has_times(), segment)
         };
+        let (pieces, timed, segment) = self.compute(encode).await?;
         let Seen { app, day, version, .. } = *seen;
-        let compaction = Compaction { owner, app, day, from: version, pieces: encoded, timed };
+        let compaction = Compaction { owner, app, day, from: version, pieces, timed };
         let done = self.store.compact(compaction).await?;
         if done {
             self.cache.compacted(owner, (app, day), version, segment);

@@ -17,6 +17,7 @@ use headcount_engine::report::Source;
 use tokio_util::sync::CancellationToken;
 
 use self::totals::Totalled;
+use crate::background::Background;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -43,6 +44,7 @@ pub struct Keeper {
     catalog: Arc<Catalog>,
     clock: Clock,
     settings: Settings,
+    background: Background,
     progress: tokio::sync::Mutex<Progress>,
 }
 
@@ -60,9 +62,9 @@ impl Keeper {
         cache: Arc<SegmentCache>,
         catalog: Arc<Catalog>,
         clock: Clock,
-        settings: Settings,
+        (settings, background): (Settings, Background),
     ) -> Self {
-        Self { store, cache, catalog, clock, settings, progress: tokio::sync::Mutex::default() }
+        Self { store, cache, catalog, clock, settings, background, progress: tokio::sync::Mutex::default() }
     }
 
     /// Keeps until `stop` is cancelled.
@@ -104,6 +106,11 @@ impl Keeper {
             self.catalog.erased(erasure).await?;
         }
         Ok(())
+    }
+
+    /// Does what takes long in the background.
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        self.background.run(work).await.ok_or_else(|| Error::internal("keeping the store failed"))
     }
 
     async fn expire(&self, now: Millis) -> Result<(), Error> {

@@ -28,14 +28,14 @@ impl Keeper {
             let tail = self.store.dictionary(owner, DictionaryState::default()).await?;
             let segments = self.cache.segments(&self.store, owner, ALL_DAYS).await?;
             let since = tail.since;
-            let rebuild = tokio::task::spawn_blocking(move || {
+            let rebuild = self.compute(move || {
                 let used: RoaringBitmap = segments.seen.iter().map(|seen| seen.segment.devices()).union();
                 let known: usize = tail.blocks.iter().map(|block| block.pseudonyms.len()).sum();
                 let idle = known.saturating_sub(used.len() as usize);
                 let due = idle * 2 > known || (idle > 0 && now.0 >= since.0 + IDLE_MILLIS);
                 due.then(|| renumber(owner, &tail, &segments, &used, now))
             });
-            let Some(rebuild) = rebuild.await.map_err(Error::internal)? else { continue };
+            let Some(rebuild) = rebuild.await? else { continue };
             let devices: usize = rebuild.blocks.iter().map(|block| block.pseudonyms.len()).sum();
             // Refused where something was shipped meanwhile: the next round tries again.
             if self.store.rebuild(rebuild).await? {

@@ -9,6 +9,8 @@ use headcount_engine::format::{decode, unseal};
 use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::segment::Segment;
 
+use crate::background::Background;
+
 use super::{Base, Blob, BlobAt, Loaded, Store, StoreError, Version};
 
 /// A bounded cache in front of a store.
@@ -16,7 +18,12 @@ use super::{Base, Blob, BlobAt, Loaded, Store, StoreError, Version};
 pub struct SegmentCache {
     limit: usize,
     kept: Mutex<Kept>,
+    // What is new of an owner is read and merged once, however many ask for it at the same time.
+    turns: Mutex<HashMap<OwnerId, Turn>>,
+    background: Background,
 }
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -57,9 +64,13 @@ pub struct Segments {
 }
 
 impl SegmentCache {
-    /// A cache of about that many bytes.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, kept: Mutex::default() }
+    /// A cache of about that many bytes; what it reads is decoded and merged in the background.
+    pub fn new(limit: usize, background: Background) -> Self {
+        Self { limit, kept: Mutex::default(), turns: Mutex::default(), background }
+    }
+
+    fn turn_of(&self, owner: OwnerId) -> Turn {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -79,13 +90,14 @@ impl SegmentCache {
         owner: OwnerId,
         days: RangeInclusive<Day>,
     ) -> Result<Segments, StoreError> {
+        let turn = self.turn_of(owner);
+        let _turn = turn.lock().await;
         let kept = self.kept_of(owner, &days);
         let known = kept.iter().map(|(&key, (version, _))| (key, *version)).collect();
         let view = store.load(owner, days.clone(), known).await?;
         let mut incomplete = view.incomplete;
-        let merged = tokio::task::spawn_blocking(move || merge_all(view.segments, &kept))
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let merged = self.background.run(move || merge_all(view.segments, &kept)).await;
+        let merged = merged.ok_or_else(|| StoreError::Unavailable("segments could not be merged".to_owned()))?;
         let mut seen = Vec::with_capacity(merged.len());
         for (segment, damaged) in merged {
             for blob in damaged {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use headcount::background::Background;
 use headcount::clock::Clock;
 use headcount::installation::Installation;
 use headcount::ship::{self, Lagging, Settings, Shipping};
@@ -217,8 +218,7 @@ async fn report(store: &Store) -> (Report, BTreeSet<(OwnerId, AppId, Day)>) {
         let dictionary = store.dictionary(owner, DictionaryState::default()).await.unwrap();
         let devices: Vec<Pseudonym> = dictionary.blocks.into_iter().flat_map(|block| block.pseudonyms).collect();
         assert_eq!(devices.iter().collect::<BTreeSet<_>>().len(), devices.len(), "a device has two ordinals");
-        let segments =
-            SegmentCache::new(1 << 20).segments(store, owner, TODAY.plus(-60)..=TODAY.plus(60)).await.unwrap();
+        let segments = cache_of(1 << 20).segments(store, owner, TODAY.plus(-60)..=TODAY.plus(60)).await.unwrap();
         incomplete.extend(segments.incomplete.into_iter().map(|(app, day)| (owner, app, day)));
         for seen in segments.seen {
             let pairs = |dimension| -> BTreeSet<(Value, Pseudonym)> {
@@ -256,9 +256,13 @@ fn copy_spool(from: &Path) -> PathBuf {
     to
 }
 
+fn cache_of(limit: usize) -> SegmentCache {
+    SegmentCache::new(limit, Background::new().unwrap())
+}
+
 pub(crate) async fn compact(store: &Store) {
     for head in store.heads().await.unwrap() {
-        let segments = SegmentCache::new(0).segments(store, head.owner, head.day..=head.day).await.unwrap();
+        let segments = cache_of(0).segments(store, head.owner, head.day..=head.day).await.unwrap();
         let Some(seen) = segments.seen.iter().find(|seen| seen.app == head.app) else { continue };
         let pieces = encode(&seen.segment).chunks(100).map(|piece| seal(piece.to_vec())).collect();
         let (owner, app, day, from) = (head.owner, head.app, head.day, seen.version);
@@ -691,7 +695,7 @@ async fn a_cache_of_segments_follows_the_store() {
     let store = place.open().await;
     let machine = Machine::start(&directory, &store, &clock);
     // One that keeps everything, one that keeps little and one that keeps nothing.
-    let caches = [1 << 20, 2_000, 0].map(SegmentCache::new);
+    let caches = [1 << 20, 2_000, 0].map(cache_of);
     let look = async |cache: &SegmentCache, of| {
         let segments = cache.segments(&store, owner(of), TODAY.plus(-60)..=TODAY.plus(60)).await.unwrap();
         let by_day = segments.seen.into_iter().map(|seen| ((seen.app, seen.day), (seen.version, seen.segment)));
@@ -711,7 +715,7 @@ async fn a_cache_of_segments_follows_the_store() {
             _ => {}
         }
         for of in [1, 2] {
-            let expected = look(&SegmentCache::new(0), of).await;
+            let expected = look(&cache_of(0), of).await;
             assert!(!expected.is_empty() || (of == 2 && round > 20));
             for cache in &caches {
                 assert_eq!(look(cache, of).await, expected, "round {round}");

@@ -12,6 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -76,15 +77,19 @@ impl Limits {
 
 /// As many connections as the settings allow, and as the process may have files open besides its own.
 pub fn most_connections(config: &Config) -> usize {
-    let files = std::fs::read_to_string("/proc/self/limits").ok().and_then(|limits| open_files(&limits));
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
     let within_files = files.map_or(usize::MAX, |files| files.saturating_sub(OWN_FILES).max(1));
     config.max_connections.min(within_files)
 }
 
-/// How many files the process may have open, as the system tells it.
-fn open_files(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
+/// Lets this process open as many files as it may. Shells and service managers give programs a low limit that they may
+/// raise, so that those which watch files with `select` do not break; this one does not.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Serves until `stop` is cancelled, then finishes the requests that are under way.

@@ -65,6 +65,15 @@ fn few_files_mean_few_connections() {
 }
 
 #[tokio::test]
+async fn a_low_limit_of_open_files_is_raised_where_it_may_be() {
+    let server = Server::start_limited(&fresh_directory(), "-S -n 128");
+    let clients: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    assert!(health(&server).await, "{}", server.log());
+    assert!(!server.log().contains("open files"), "{}", server.log());
+    assert!(open_files(&server) > clients.len());
+}
+
+#[tokio::test]
 async fn files_that_may_not_grow_end_no_process() {
     let app = TestApp::start().await;
     shop::open(&app, "acme").await;
