@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod error;
+pub mod failpoint;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod http;

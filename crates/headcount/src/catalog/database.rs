@@ -12,6 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AnyPool, Executor as _, Row as _};
 
 use crate::config::{Config, Database};
+use crate::failpoint::{self, Point};
 use crate::private::create_private;
 
 static SQLITE: Migrator = sqlx::migrate!("src/catalog/migrations/sqlite");
@@ -148,6 +149,7 @@ async fn copy_before_migration(pool: &AnyPool, path: &Path) -> Result<(), sqlx::
     }
     create_private(&part)?;
     sqlx::query("VACUUM INTO $1").bind(part.to_string_lossy().into_owned()).execute(pool).await?;
+    failpoint::reach(Point::CatalogCopied);
     std::fs::rename(&part, &copy)?;
     Ok(())
 }

@@ -30,6 +30,7 @@ use self::database::{Place, applied_format};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Code, Error};
+use crate::failpoint::{self, Point};
 use crate::installation::Installation;
 
 pub use self::database::newest_format;
@@ -109,6 +110,7 @@ impl Catalog {
         }
         let migrated = place.migrator().run(&pool).await;
         migrated.map_err(|cause| OpenError::Migration { path: shown.clone(), cause })?;
+        failpoint::reach(Point::CatalogMigrated);
         let installation = installation(&pool, &clock).await.map_err(failed)?;
         let catalog = Self {
             place,

@@ -7,6 +7,7 @@ use rusqlite::params;
 use strum::VariantArray as _;
 
 use super::{Result, SpoolFile, StoredRow, files};
+use crate::failpoint::{self, Point};
 
 /// What the outcome of a check is called whose event is in the journal.
 const RECORDED: &str = "recorded";
@@ -69,6 +70,7 @@ impl SpoolFile {
         let transaction = self.connection.unchecked_transaction()?;
         self.append(row)?;
         self.set_answered([(RECORDED, recorded)])?;
+        failpoint::reach(Point::RowWritten);
         transaction.commit()?;
         Ok(())
     }

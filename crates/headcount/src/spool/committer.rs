@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::answered::{Answered, Skips, skip_counts};
 use super::{Claim, Result, Shared, SpoolError, SpoolFile, StoredRow};
 use crate::clock::Clock;
+use crate::failpoint::{self, Point};
 use headcount_engine::mark::{Mark, SpoolId};
 use headcount_engine::recorded::{Recorded, SkipReason};
 
@@ -128,6 +129,7 @@ impl Committer {
         self.shared.commit_times.observe(began.elapsed().as_secs_f64());
         match committed {
             Ok(()) => {
+                failpoint::reach(Point::RowCommitted);
                 if std::mem::take(&mut self.disk_full) {
                     tracing::warn!("there is room on the disk again: events are recorded");
                 }

@@ -10,6 +10,7 @@ use headcount_engine::row;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use super::{Result, SpoolError};
+use crate::failpoint::{self, Point};
 use crate::private::create_private;
 use headcount_engine::mark::{Mark, SpoolId};
 
@@ -307,6 +308,7 @@ impl SpoolFile {
         }
         let transaction = self.connection.unchecked_transaction()?;
         transaction.execute("DELETE FROM row WHERE id <= ?1", [last as i64])?;
+        failpoint::reach(Point::SpoolTrimming);
         // The newest note of what is no longer kept says how far it was shipped; the older ones say nothing any more.
         transaction
             .execute("DELETE FROM shipped WHERE row < (SELECT max(row) FROM shipped WHERE row <= ?1)", [last as i64])?;

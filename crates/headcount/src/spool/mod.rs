@@ -25,6 +25,7 @@ use self::committer::{Committer, Waiting};
 pub use self::file::{FORMAT, Receipt, SpoolFile, StoredRow};
 pub use self::import::{Placed, WholeImport};
 use crate::clock::Clock;
+use crate::failpoint::{self, Point};
 use headcount_engine::recorded::{Recorded, SkipReason};
 
 /// A file of the spool failed.
@@ -200,7 +201,7 @@ impl Spool {
         let round = self.shared.rounds.load(Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         match self.queue.try_send(Waiting::Event(event, answer)) {
-            Ok(()) => {}
+            Ok(()) => failpoint::reach(Point::EventQueued),
             Err(mpsc::error::TrySendError::Full(_)) => return Recorded::Skipped(SkipReason::Overload),
             Err(mpsc::error::TrySendError::Closed(_)) => return Recorded::Skipped(SkipReason::Disk),
         }

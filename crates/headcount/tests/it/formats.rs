@@ -38,7 +38,7 @@ fn copy_of(folder: &Path) -> PathBuf {
     to
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -52,7 +52,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The report of the fixture's owner, as a server shows it that starts on that folder.
-async fn report(data_dir: PathBuf) -> Value {
+pub(crate) async fn report(data_dir: PathBuf) -> Value {
     let app = TestApp::in_directory(data_dir, Clock::stopped_at(NOON), &[]).await;
     let credentials = json!({"username": "acme", "password": "the password of acme"});
     let login = app.request("POST", "/login").json(&credentials).send().await;
@@ -94,6 +94,21 @@ async fn write(folder: &Path) {
     std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(&report).unwrap() + "\n").unwrap();
 }
 
+/// Every fixture, and the format of its catalog.
+pub(crate) fn kept_folders() -> Vec<(PathBuf, i64)> {
+    let folders = std::fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path());
+    let format = |folder: &Path| {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        name.split('.').next().unwrap().strip_prefix("catalog-").unwrap().parse().unwrap()
+    };
+    folders.map(|folder| (folder.clone(), format(&folder))).collect()
+}
+
+/// What the server reported that wrote the fixture.
+pub(crate) fn wanted(fixture: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(fixture.join("report.json")).unwrap()).unwrap()
+}
+
 /// Every format that was ever released keeps its fixture. One that was not is written anew: delete the folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kept_data_folder_reports_what_it_did() {
@@ -101,9 +116,8 @@ async fn every_kept_data_folder_reports_what_it_did() {
         write(&current()).await;
         panic!("{} was missing and has been written: commit it", current().display());
     }
-    for entry in std::fs::read_dir(fixtures()).unwrap() {
-        let folder = entry.unwrap().path();
-        let wanted: Value = serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap();
+    for (folder, _) in kept_folders() {
+        let wanted = wanted(&folder);
         assert_eq!(wanted["summary"]["total_requests"], 10, "{}", folder.display());
         assert_eq!(report(copy_of(&folder.join("data"))).await, wanted, "{}", folder.display());
     }
@@ -148,7 +162,7 @@ fn a_newer_catalog_or_store_stops_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_file_of_the_spool_waits_for_its_build() {
-    let wanted: Value = serde_json::from_slice(&std::fs::read(current().join("report.json")).unwrap()).unwrap();
+    let wanted = wanted(&current());
     let folder = changed("spool", "UPDATE spool SET format = 999");
     let (data, known) = (folder.join("data"), spool::FORMAT);
     let mut server = Server::start(&folder, &[("HEADCOUNT_LOG", "error")], &[]);

@@ -11,6 +11,7 @@ use headcount::store::{DictionaryState, Store};
 use headcount_engine::device::{DeviceId, Pseudonym};
 use headcount_engine::id::OwnerId;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{catalog_in, fresh_directory};
@@ -73,10 +74,11 @@ fn cell(device: &str) -> (&'static str, &'static str) {
     (VERSIONS[check % 2], PLATFORMS[check / 2 % 2])
 }
 
-fn serve(folder: &Path) -> Server {
-    // Shipping as often as it can, so that kills fall between its steps.
+/// Shipping as often as it can, so that kills fall between its steps; and with these settings.
+fn serve(folder: &Path, settings: &[(&str, &str)]) -> Server {
     let often = ("HEADCOUNT_FLUSH_INTERVAL_MS", "50");
-    Server::start(folder, &[("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_LOG", "warn"), often], &[])
+    let settings = [&[("ENABLE_TELEMETRY", "true"), ("HEADCOUNT_LOG", "warn"), often], settings].concat();
+    Server::start(folder, &settings, &[])
 }
 
 pub(crate) struct Shop {
@@ -91,7 +93,13 @@ impl Shop {
     }
 
     pub(crate) fn serve(&self) -> Server {
-        serve(&self.folder)
+        serve(&self.folder, &[])
+    }
+
+    /// The same with these settings.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
+        serve(&self.folder, settings)
     }
 
     /// The same with time for each commit, however busy the machine is.
@@ -104,7 +112,7 @@ impl Shop {
     /// An installation with an app for two platforms.
     pub(crate) async fn open() -> Self {
         let folder = fresh_directory();
-        let mut server = serve(&folder);
+        let mut server = serve(&folder, &[]);
         let [_, line] = server.setup_lines();
         let setup =
             json!({"token": line.split('"').nth(3).unwrap(), "username": "acme", "password": "a long password"});
@@ -260,16 +268,37 @@ impl Clients {
     /// Loads the server for a while and then does something to it.
     pub(crate) async fn load(&mut self, server: &Server, time: Duration, then: impl FnOnce()) {
         let stop = CancellationToken::new();
-        let tasks: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let (base, check) = (server.url(""), self.checks[client]);
-                tokio::spawn(load(base, client, check, self.ledger.clone(), stop.clone()))
-            })
-            .collect();
+        let tasks = self.begin(server, &stop);
         tokio::time::sleep(time).await;
         then();
         // A client whose connection was cut has ended; another one ends with its request.
         stop.cancel();
+        self.end(tasks).await;
+    }
+
+    /// Loads the server until it is gone, but not for ever.
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn load_until_gone(&mut self, server: &mut Server) {
+        let stop = CancellationToken::new();
+        let tasks = self.begin(server, &stop);
+        for _ in 0..1200 {
+            if !server.is_running() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        stop.cancel();
+        self.end(tasks).await;
+    }
+
+    fn begin(&self, server: &Server, stop: &CancellationToken) -> Vec<JoinHandle<u64>> {
+        let client = |client: usize| {
+            tokio::spawn(load(server.url(""), client, self.checks[client], self.ledger.clone(), stop.clone()))
+        };
+        (0..CLIENTS).map(client).collect()
+    }
+
+    async fn end(&mut self, tasks: Vec<JoinHandle<u64>>) {
         for (client, task) in tasks.into_iter().enumerate() {
             self.checks[client] = task.await.unwrap();
         }

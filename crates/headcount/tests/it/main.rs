@@ -10,6 +10,8 @@ mod damage;
 mod demo;
 mod disk;
 mod effort;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod fleet;
 mod formats;
 mod fuzz;

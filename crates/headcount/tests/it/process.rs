@@ -191,6 +191,12 @@ impl Server {
         _ = self.child.wait();
     }
 
+    /// Whether it has not ended.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// The number of the process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

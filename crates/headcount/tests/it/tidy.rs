@@ -12,12 +12,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("error", &["config"]),
+    ("failpoint", &[]),
     ("installation", &[]),
     ("private", &[]),
-    ("spool", &["clock", "config", "error", "installation", "private"]),
-    ("store", &["background", "clock", "config", "error", "installation", "private"]),
+    ("spool", &["clock", "config", "error", "failpoint", "installation", "private"]),
+    ("store", &["background", "clock", "config", "error", "failpoint", "installation", "private"]),
     ("password", &["error"]),
-    ("catalog", &["clock", "config", "error", "installation", "private", "password"]),
+    ("catalog", &["clock", "config", "error", "failpoint", "installation", "private", "password"]),
     ("backup", &["catalog", "clock", "private", "spool", "store"]),
     ("record", &["clock", "config", "error", "spool"]),
     ("ship", &["clock", "config", "error", "spool", "store"]),
@@ -70,7 +71,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlx::", &["catalog"]),
     ("SystemTime::now", &["clock"]),
     ("Timestamp::now", &["clock"]),
-    ("env::var", &["config"]),
+    ("env::var", &["config", "failpoint"]),
 ];
 
 /// Words that stand nowhere.

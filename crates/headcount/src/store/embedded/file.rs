@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::super::StoreError;
+use crate::failpoint::{self, Point};
 use crate::installation::Installation;
 use crate::private::create_private;
 
@@ -57,6 +58,7 @@ impl File {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction)?;
             transaction.commit()?;
+            failpoint::reach(Point::StoreCommitted);
             Ok(result)
         };
         let result = write(&mut writer);

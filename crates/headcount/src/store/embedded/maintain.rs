@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::super::{BlobAt, Compaction, DictionaryState, Rebuild, Version};
 use super::step::{append_block, mark_incomplete, write_state};
 use super::{dictionary_state, version};
+use crate::failpoint::{self, Point};
 
 /// For how many days it is remembered that a day has expired: as long as the longest report.
 const EXPIRED_DAYS: i32 = 400;
@@ -50,6 +51,7 @@ fn replace_base(
     transaction
         .prepare_cached("DELETE FROM delta WHERE owner = ?1 AND app = ?2 AND day = ?3 AND sequence < ?4")?
         .execute(params![key.0, key.1, key.2, from.sequence as i64])?;
+    failpoint::reach(Point::StoreCompacting);
     let generation = from.generation as i64 + 1;
     let mut bytes = 0;
     for (place, piece) in pieces.iter().enumerate() {

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::super::{Applied, Block, DictionaryState, Step};
 use super::{dictionary_state, mark_of};
+use crate::failpoint::{self, Point};
 
 pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) -> rusqlite::Result<Applied> {
     let mark = mark_of(transaction, step.spool, owner)?;
@@ -40,6 +41,7 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
             mark_incomplete(transaction, owner, *app, *day)?;
         }
     }
+    failpoint::reach(Point::StepWritten);
     for (mark, bytes) in &step.receipts {
         transaction
             .prepare_cached(
