@@ -149,3 +149,37 @@ async fn a_migration_that_is_cut_off_is_done_again() {
         assert_eq!(formats::report(folder.join("data")).await, formats::wanted(&kept), "{}", kept.display());
     }
 }
+
+/// Between any two commits of the store: a mark that moved in a step of its own, before its data or after, would show.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_moves_in_one_step_with_its_data() {
+    let (shop, mut clients) = (Shop::open().await, Clients::new());
+    for (point, time) in [
+        (Point::StepWritten, 1),
+        (Point::StepWritten, 2),
+        (Point::StoreCommitted, 1),
+        (Point::StoreCommitted, 2),
+        (Point::StoreCommitted, 3),
+    ] {
+        let end = at(point, time);
+        // Nothing is shipped but for a report.
+        let slow = ("HEADCOUNT_FLUSH_INTERVAL_MS", "60000");
+        let settings = [slow, ("HEADCOUNT_COMMIT_WAIT_MS", "10000"), ("FAILPOINT", &end)];
+        let mut server = shop.serve_with(&settings);
+        for _ in 0..time {
+            clients.record(&server, 20).await;
+            if !shop.asks_for_telemetry(&server).await {
+                break;
+            }
+        }
+        assert_ended_there(server.wait().0, &end, &server.log());
+        let mut server = shop.serve();
+        let report = shop.telemetry(&server, "").await;
+        let recorded = clients.ledger.devices(&[Fate::Recorded]).len();
+        let counted = ["total_requests", "unique_clients"].map(|number| report["summary"][number].clone());
+        assert_eq!(counted, [recorded, recorded], "{end}");
+        server.signal("KILL");
+        server.wait();
+    }
+    shop.compare_devices(&clients.ledger).await;
+}

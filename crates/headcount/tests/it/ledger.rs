@@ -141,6 +141,13 @@ impl Shop {
         shop
     }
 
+    /// Whether there is a report; the server may be gone before it is.
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn asks_for_telemetry(&self, server: &Server) -> bool {
+        let request = reqwest::Client::new().get(server.url("/telemetry?range=week")).bearer_auth(&self.token);
+        request.send().await.is_ok_and(|reply| reply.status() == 200)
+    }
+
     /// The report of the week once there is one, and whether the first try gave it.
     pub(crate) async fn telemetry_at_last(&self, server: &Server) -> (Value, bool) {
         for attempt in 0..100 {
@@ -301,6 +308,17 @@ impl Clients {
     async fn end(&mut self, tasks: Vec<JoinHandle<u64>>) {
         for (client, task) in tasks.into_iter().enumerate() {
             self.checks[client] = task.await.unwrap();
+        }
+    }
+
+    /// Sends so many checks, one after the other. Each must be recorded.
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn record(&mut self, server: &Server, checks: u64) {
+        for _ in 0..checks {
+            let device = device(0, self.checks[0]);
+            self.checks[0] += 1;
+            assert_eq!(check_again(server, &device).await, "recorded", "{}", server.log());
+            self.ledger.write(&device, Fate::Recorded);
         }
     }
 }
