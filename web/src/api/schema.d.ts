@@ -1797,6 +1797,16 @@ export interface components {
             /** @description The own name, which cannot be changed. */
             username: string;
         };
+        /** @description Events that wait for the clock. */
+        Ahead: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            events: number;
+            /** @description When the first of them are counted. */
+            until: string;
+        };
         /** @description An app was created. */
         AppCreated: {
             /** @description Its id. */
@@ -2076,6 +2086,23 @@ export interface components {
             /** @description The version: up to 8 numeric parts, an optional `-prerelease` and an optional `+build`. */
             version: string;
         };
+        /** @description What is damaged and was set aside. */
+        Damaged: {
+            /**
+             * Format: uint64
+             * @description How many single blobs of the store were set aside in it.
+             */
+            blobs: number;
+            /** @description Files of the journal that cannot be read, or that failed while they were written: names in its folder. */
+            spool_files: string[];
+            /**
+             * Format: uint64
+             * @description How many rows of the journal were passed over since the start.
+             */
+            spool_rows: number;
+            /** @description Stores that could not be read: names of files in the data folder. */
+            stores: string[];
+        };
         /** @description The numbers of one day. */
         DayCount: {
             /**
@@ -2344,6 +2371,12 @@ export interface components {
         };
         /** @description Checks can be answered; what becomes of their events does not matter to that, and is reported beside it. */
         Ready: {
+            /** @description Events that wait because the clock was ahead when they were accepted; absent where there is none. */
+            ahead?: components["schemas"]["Ahead"] | null;
+            /** @description What is damaged and was set aside; absent where nothing is. */
+            damaged?: components["schemas"]["Damaged"] | null;
+            /** @description The days of which the store lacks something, of any owner; absent where there is none. */
+            incomplete: string[];
             /**
              * Format: int64
              * @description For how many milliseconds an event may have waited for the store.

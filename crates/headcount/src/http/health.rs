@@ -7,6 +7,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::render::moment;
 use crate::app::App;
 
 /// From which lag on the counting is called degraded.
@@ -38,6 +39,49 @@ struct Ready {
     telemetry: &'static str,
     /// For how many milliseconds an event may have waited for the store.
     lag_millis: i64,
+    /// What is damaged and was set aside; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<Damaged>,
+    /// The days of which the store lacks something, of any owner; absent where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    incomplete: Vec<String>,
+    /// Events that wait because the clock was ahead when they were accepted; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ahead: Option<Ahead>,
+}
+
+/// What is damaged and was set aside.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Damaged {
+    /// Stores that could not be read: names of files in the data folder.
+    pub(super) stores: Vec<String>,
+    /// How many single blobs of the store were set aside in it.
+    pub(super) blobs: u64,
+    /// Files of the journal that cannot be read, or that failed while they were written: names in its folder.
+    pub(super) spool_files: Vec<String>,
+    /// How many rows of the journal were passed over since the start.
+    pub(super) spool_rows: u64,
+}
+
+/// Events that wait for the clock.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Ahead {
+    /// How many.
+    events: u64,
+    /// When the first of them are counted.
+    until: String,
+}
+
+impl Damaged {
+    pub(super) fn of(app: &App) -> Self {
+        let (damage, held) = (app.keeper.damage(), app.shipping.held());
+        let spool_files = held.unreadable.union(&app.spool.failed()).map(|id| format!("{id}.db")).collect();
+        Self { stores: damage.stores.clone(), blobs: damage.blobs, spool_files, spool_rows: held.damaged_rows }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.stores.is_empty() && self.blobs == 0 && self.spool_files.is_empty() && self.spool_rows == 0
+    }
 }
 
 async fn ready(State(app): State<App>) -> Json<Ready> {
@@ -47,5 +91,13 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
         true if lag_millis >= DEGRADED_MILLIS => "degraded",
         true => "ok",
     };
-    Json(Ready { status: "ready", telemetry, lag_millis })
+    let held = app.shipping.held();
+    Json(Ready {
+        status: "ready",
+        telemetry,
+        lag_millis,
+        damaged: Some(Damaged::of(&app)).filter(|damaged| !damaged.is_nothing()),
+        incomplete: app.keeper.damage().incomplete.iter().map(ToString::to_string).collect(),
+        ahead: held.ahead_until.map(|until| Ahead { events: held.ahead_events, until: moment(until) }),
+    })
 }

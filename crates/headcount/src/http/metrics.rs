@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 use strum::VariantArray as _;
 
+use super::health::Damaged;
 use super::requests::Requests;
 use super::server::Gate;
 use crate::app::App;
@@ -55,6 +56,7 @@ fn registry(app: &App, counted: &Counted) -> Registry {
     traffic(counted, &mut registry);
     journal(app, &mut registry);
     store_and_catalog(app, &mut registry);
+    damage(app, &mut registry);
     let labels = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
     registry.register("build", "1, with the version of the program", gauges([(labels, 1)]));
     let started = seconds(app.started_at.0);
@@ -136,6 +138,27 @@ fn store_and_catalog(app: &App, registry: &mut Registry) {
         "How long ago the revision of the catalog was loaded that checks see",
         age(loaded_at),
     );
+}
+
+/// What `/ready` names, in numbers.
+fn damage(app: &App, registry: &mut Registry) {
+    let Damaged { stores, blobs, spool_files, spool_rows } = Damaged::of(app);
+    let counts = [
+        ("store", stores.len() as u64),
+        ("blob", blobs),
+        ("spool-file", spool_files.len() as u64),
+        ("spool-row", spool_rows),
+    ];
+    let counts = counts.map(|(what, count)| (vec![("what", what.to_owned())], count as i64));
+    registry.register(
+        "damaged",
+        "Stores, their blobs, and files and rows of the journal that were set aside",
+        gauges(counts),
+    );
+    let incomplete = ConstGauge::new(app.keeper.damage().incomplete.len() as u64);
+    registry.register("incomplete_days", "Days of which the store lacks something, of any owner", incomplete);
+    let ahead = ConstGauge::new(app.shipping.held().ahead_events);
+    registry.register("ahead_events", "Events that wait because the clock was ahead when they were accepted", ahead);
 }
 
 fn seconds(millis: i64) -> f64 {

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::report::Source;
@@ -22,7 +23,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::store::cache::{SegmentCache, Segments};
-use crate::store::{Head, Store};
+use crate::store::{Damage, Head, Store};
 
 /// How often the keeper looks.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -46,6 +47,7 @@ pub struct Keeper {
     settings: Settings,
     background: Background,
     progress: tokio::sync::Mutex<Progress>,
+    damage: ArcSwap<Damage>,
 }
 
 #[derive(Debug, Default)]
@@ -64,11 +66,13 @@ impl Keeper {
         clock: Clock,
         (settings, background): (Settings, Background),
     ) -> Self {
-        Self { store, cache, catalog, clock, settings, background, progress: tokio::sync::Mutex::default() }
+        let (progress, damage) = (tokio::sync::Mutex::default(), ArcSwap::default());
+        Self { store, cache, catalog, clock, settings, background, progress, damage }
     }
 
     /// Keeps until `stop` is cancelled.
     pub async fn run(&self, stop: CancellationToken) {
+        self.look().await;
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             if let Err(error) = self.round().await {
                 tracing::warn!(%error, "keeping the store failed; it is tried again");
@@ -76,9 +80,27 @@ impl Keeper {
         }
     }
 
-    /// One round: erases, expires and rebuilds once a day, compacts what has grown, and keeps the totals of days that
-    /// were compacted or have closed.
+    /// What was damaged, as of the newest round.
+    pub fn damage(&self) -> Arc<Damage> {
+        self.damage.load_full()
+    }
+
+    /// One round: erases, expires and rebuilds once a day, compacts what has grown, keeps the totals of days that were
+    /// compacted or have closed, and looks what is damaged.
     pub async fn round(&self) -> Result<(), Error> {
+        let kept = self.keep().await;
+        self.look().await;
+        kept
+    }
+
+    async fn look(&self) {
+        match self.store.damage().await {
+            Ok(damage) => self.damage.store(Arc::new(damage)),
+            Err(error) => tracing::warn!(%error, "what is damaged cannot be read; it is tried again"),
+        }
+    }
+
+    async fn keep(&self) -> Result<(), Error> {
         let mut progress = self.progress.lock().await;
         self.erase().await?;
         let now = self.clock.now();

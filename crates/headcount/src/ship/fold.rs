@@ -49,9 +49,19 @@ impl DecodedRow {
         &self.owners
     }
 
+    /// How many events it holds.
+    pub(super) fn events(&self) -> u64 {
+        self.row.events.len() as u64
+    }
+
+    /// The latest moment of anything in it.
+    pub(super) fn latest(&self) -> Option<Millis> {
+        self.row.latest()
+    }
+
     /// Whether something in the row is of a moment that the clock will not show for long.
     pub(super) fn is_ahead_of(&self, now: Millis) -> bool {
-        self.row.latest().is_some_and(|latest| latest.0 > now.0.saturating_add(AHEAD_MILLIS))
+        self.latest().is_some_and(|latest| latest.0 > now.0.saturating_add(AHEAD_MILLIS))
     }
 
     /// The days of the owner that the row shows and has not preserved.

@@ -3,16 +3,20 @@
 //! One thread reads what follows each owner's mark, folds it, and applies it by compare-and-set in the same step that
 //! moves the mark. Whatever fails is tried again; nothing is applied twice, because the mark admits each row once.
 
+mod ahead;
 mod dictionary;
 mod fold;
 mod shipper;
 mod source;
 mod step;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use headcount_engine::day::Millis;
+use headcount_engine::mark::SpoolId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +48,19 @@ pub struct Lagging {
     pub lag_millis: i64,
 }
 
+/// What the shipper does not ship, or not yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The files of the spool that cannot be read: what they hold is not counted until they can.
+    pub unreadable: BTreeSet<SpoolId>,
+    /// How many damaged rows were passed over since the start, of files that are still there.
+    pub damaged_rows: u64,
+    /// How many events wait because the clock was ahead when they were accepted.
+    pub ahead_events: u64,
+    /// When the first of them will be shipped.
+    pub ahead_until: Option<Millis>,
+}
+
 /// How others ask the shipper.
 #[derive(Debug, Clone)]
 pub struct Shipping {
@@ -64,6 +81,14 @@ struct Progress {
     complete_at: AtomicI64,
     // Since when the oldest row has been in the store that is kept for one that loses something; i64::MAX for none.
     kept_since: AtomicI64,
+    // What the newest pass did not ship.
+    held: Mutex<Held>,
+}
+
+impl Progress {
+    fn set_held(&self, held: Held) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
 }
 
 impl Shipping {
@@ -87,6 +112,11 @@ impl Shipping {
     /// For how many milliseconds shipped rows are kept now: a store that was lost for no longer is filled again.
     pub fn replay_millis(&self) -> i64 {
         (self.clock.now().0.saturating_sub(self.progress.kept_since.load(Ordering::Relaxed))).max(0)
+    }
+
+    /// What is not shipped, as of the newest pass.
+    pub fn held(&self) -> Held {
+        self.progress.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// For how many milliseconds something may have waited that is not in the store.

@@ -1,7 +1,7 @@
 //! The thread that ships: which files, when, and what goes from them afterwards.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use super::dictionary::Dictionary;
 use super::fold::DecodedRow;
 use super::source::{Source, Spare};
 use super::step::Shipped;
-use super::{ATTEMPTS, Lagging, Progress, Settings, ShipError};
+use super::{ATTEMPTS, Held, Lagging, Progress, Settings, ShipError};
 use crate::clock::Clock;
 use crate::spool::{self, Spool, SpoolError, SpoolFile};
 use crate::store::Store;
@@ -43,7 +43,7 @@ pub(super) struct Shipper {
     progress: Arc<Progress>,
     sources: HashMap<SpoolId, Source>,
     // The files of which it was said that they cannot be read.
-    unreadable: HashSet<SpoolId>,
+    unreadable: BTreeSet<SpoolId>,
     doubted: Instant,
     // None where there is more to drop.
     noted: Option<Instant>,
@@ -65,7 +65,7 @@ impl Shipper {
             settings,
             progress,
             sources: HashMap::new(),
-            unreadable: HashSet::new(),
+            unreadable: BTreeSet::new(),
             doubted: Instant::now(),
             noted: Some(Instant::now()),
         }
@@ -107,7 +107,9 @@ impl Shipper {
 
     async fn pass(&mut self) -> Result<(), Lagging> {
         let (commits, at, turn) = (self.spool.commits(), self.clock.now(), self.store.turn());
-        match self.ship_all(at).await {
+        let shipped = self.ship_all(at).await;
+        self.progress.set_held(self.held());
+        match shipped {
             Ok(()) => {
                 self.progress.turn.store(turn, Ordering::Release);
                 self.progress.commits.store(commits + 1, Ordering::Release);
@@ -135,6 +137,8 @@ impl Shipper {
                 path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
             ids.extend(id);
         }
+        // What somebody has taken away is nobody's trouble any more.
+        self.unreadable.retain(|id| ids.contains(id));
         let mut failed = None;
         for id in ids {
             match self.ship_file(id, doubt, now).await {
@@ -148,6 +152,17 @@ impl Shipper {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// What is not shipped now, and why.
+    fn held(&self) -> Held {
+        let waiting = || self.sources.values().filter_map(Source::waiting);
+        Held {
+            unreadable: self.unreadable.clone(),
+            damaged_rows: self.sources.values().map(Source::damaged).sum(),
+            ahead_events: waiting().map(|(events, _)| events).sum(),
+            ahead_until: waiting().map(|(_, until)| until).min(),
+        }
     }
 
     /// A file that nobody writes any more and that cannot be read holds up neither the others nor reports.

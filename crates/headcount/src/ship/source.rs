@@ -9,6 +9,7 @@ use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::mark::{Mark, SpoolId};
 use headcount_engine::row::{self, Row, RowError};
 
+use super::ahead::Waiting;
 use super::fold::DecodedRow;
 use crate::spool::{Result, SpoolError, SpoolFile, StoredRow};
 
@@ -30,8 +31,10 @@ pub(super) struct Source {
     // Up to where the store has acknowledged an owner's events.
     marks: BTreeMap<OwnerId, Mark>,
     has_followed: bool,
-    // Whether the next row is ahead of the clock, and that was said.
-    waits: bool,
+    // What waits, where the next row is ahead of the clock; then that was said.
+    waiting: Option<Waiting>,
+    // The damaged rows that were passed over, since it was opened.
+    damaged: BTreeSet<u64>,
     // The owners whose mark was compared with the row that it names.
     verified: HashSet<OwnerId>,
     // The owners whose mark names another row of the same number: somebody else wrote under this id.
@@ -76,7 +79,8 @@ impl Source {
             kept_bytes: kept_bytes(&file, position)?,
             marks: file.acknowledged()?,
             has_followed: false,
-            waits: false,
+            waiting: None,
+            damaged: BTreeSet::new(),
             verified: HashSet::new(),
             forked: HashSet::new(),
             file,
@@ -211,24 +215,55 @@ impl Source {
     /// clock shows its moment, and so does what follows it: its day is the one that was promised.
     pub(super) fn next_rows(&mut self, through: u64, now: Millis) -> Result<Vec<DecodedRow>> {
         if self.position.is_some_and(|position| position >= through) {
+            self.waiting = None;
             return Ok(Vec::new());
         }
-        let rows = self.file.rows_after(self.position, READ_BYTES)?;
-        let rows = rows.into_iter().filter(|row| row.mark.row <= through).map(|row| self.decode(row));
-        let mut rows = rows.collect::<Result<Vec<_>>>()?;
-        let ahead = rows.iter().position(|row| row.is_ahead_of(now));
-        if let Some(at) = ahead
-            && !self.waits
-        {
-            tracing::error!(spool = %self.id(), row = rows[at].mark.row, "events are more than an hour ahead of the \
-                clock: they are not counted before it gets there");
+        let mut rows = self.rows_after(self.position, through)?;
+        match rows.iter().position(|row| row.is_ahead_of(now)) {
+            Some(at) => {
+                let ahead = rows.split_off(at);
+                self.wait(&ahead, through);
+            }
+            None => self.waiting = None,
         }
-        self.waits = ahead.is_some();
-        rows.truncate(ahead.unwrap_or(rows.len()));
         Ok(rows)
     }
 
-    fn decode(&self, stored: StoredRow) -> Result<DecodedRow> {
+    /// Takes note of rows that wait for the clock, and of those behind them.
+    fn wait(&mut self, ahead: &[DecodedRow], through: u64) {
+        let Some(first) = ahead.first() else { return };
+        let mut waiting = match self.waiting.take() {
+            Some(waiting) if waiting.begins_with(first) => waiting,
+            Some(_) | None => {
+                tracing::error!(spool = %self.id(), row = first.mark.row, "events are more than an hour ahead of the \
+                    clock: they are not counted before it gets there");
+                Waiting::from(first)
+            }
+        };
+        waiting.count(ahead);
+        if waiting.counted() < through {
+            // What cannot be read is said when its turn comes.
+            waiting.count(&self.rows_after(Some(waiting.counted()), through).unwrap_or_default());
+        }
+        self.waiting = Some(waiting);
+    }
+
+    /// How many events wait for the clock, and until which moment the first of them do.
+    pub(super) fn waiting(&self) -> Option<(u64, Millis)> {
+        self.waiting.as_ref().map(Waiting::events_until)
+    }
+
+    /// How many damaged rows were passed over since the file was opened.
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged.len() as u64
+    }
+
+    fn rows_after(&mut self, after: Option<u64>, through: u64) -> Result<Vec<DecodedRow>> {
+        let rows = self.file.rows_after(after, READ_BYTES)?;
+        rows.into_iter().filter(|row| row.mark.row <= through).map(|row| self.decode(row)).collect()
+    }
+
+    fn decode(&mut self, stored: StoredRow) -> Result<DecodedRow> {
         let StoredRow { mark, body, receipt } = stored;
         match row::decode(&body) {
             Ok(row) => Ok(DecodedRow::new(mark, row, receipt, BTreeSet::new())),
@@ -236,8 +271,10 @@ impl Source {
                 Err(SpoolError::Row { spool: self.id(), row: mark.row, error })
             }
             Err(error @ (RowError::Sealed(_) | RowError::NotARow | RowError::Codec(_))) => {
-                tracing::error!(spool = %self.id(), row = mark.row, %error, "a row of the spool is damaged and is passed \
-                    over; the days that it shows are marked incomplete");
+                if self.damaged.insert(mark.row) {
+                    tracing::error!(spool = %self.id(), row = mark.row, %error, "a row of the spool is damaged and is \
+                        passed over; the days that it shows are marked incomplete");
+                }
                 Ok(DecodedRow::new(mark, Row::default(), receipt, row::days(&body)))
             }
         }

@@ -1,8 +1,8 @@
 //! The one thread that writes the spool.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use headcount_engine::day::{AHEAD_MILLIS, Millis};
@@ -150,6 +150,7 @@ impl Committer {
                 // Whether the row is in the file is not known. The file is drained like one of an earlier start, which
                 // finds out; nothing is written to it any more.
                 tracing::error!(%error, spool = %open.file.id(), "a spool file failed and is set aside");
+                self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).insert(open.file.id());
                 self.file = None;
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Recorded::Unconfirmed

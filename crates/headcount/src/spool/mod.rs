@@ -8,7 +8,7 @@ mod committer;
 mod file;
 mod import;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,6 +96,8 @@ struct Shared {
     commit_times: Histogram,
     // The files that somebody writes, or deletes, now.
     claimed: Mutex<HashSet<SpoolId>>,
+    // The files that failed while they were written.
+    failed: Mutex<BTreeSet<SpoolId>>,
 }
 
 impl Default for Shared {
@@ -107,6 +109,7 @@ impl Default for Shared {
             used_bytes: AtomicU64::new(0),
             commit_times: Histogram::new(COMMIT_SECONDS),
             claimed: Mutex::default(),
+            failed: Mutex::default(),
         }
     }
 }
@@ -176,6 +179,14 @@ impl Spool {
     /// Whether somebody of this process writes or deletes that file now.
     pub fn is_claimed(&self, id: SpoolId) -> bool {
         self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    /// The files that failed while this process wrote them, and were set aside. What is in them is shipped if it can be
+    /// read, and then they go.
+    pub fn failed(&self) -> BTreeSet<SpoolId> {
+        let mut failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|id| SpoolFile::path_of(&self.directory, *id).exists());
+        failed.clone()
     }
 
     /// Whether the files of the spool take as many bytes as they may.

@@ -17,7 +17,8 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 pub use self::file::FORMAT;
 use self::file::File;
 use super::{
-    Applied, BlobAt, Compaction, DictionaryState, DictionaryTail, Head, Rebuild, Step, StoreError, Version, View,
+    Applied, BlobAt, Compaction, Damage, DictionaryState, DictionaryTail, Head, Rebuild, Step, StoreError, Version,
+    View,
 };
 use crate::installation::Installation;
 use headcount_engine::mark::{Mark, SpoolId};
@@ -116,6 +117,15 @@ impl Embedded {
 
     pub(super) async fn set_aside(&self, owner: OwnerId, app: AppId, day: Day, blob: BlobAt) -> Result<(), StoreError> {
         self.write(move |transaction| maintain::set_aside(transaction, owner, app, day, blob)).await
+    }
+
+    pub(super) async fn damage(&self) -> Result<Damage, StoreError> {
+        let file = self.0.clone();
+        blocking(move || {
+            let (blobs, incomplete) = file.read(|transaction| Ok(read::damage(transaction)?))?;
+            Ok(Damage { stores: file.set_aside(), blobs, incomplete })
+        })
+        .await
     }
 
     pub(super) async fn expire(

@@ -242,6 +242,17 @@ pub struct DictionaryTail {
     pub blocks: Vec<Block>,
 }
 
+/// What was damaged and set aside, and what the segments lack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// The names of stores that were set aside as a whole.
+    pub stores: Vec<String>,
+    /// How many blobs were set aside.
+    pub blobs: u64,
+    /// The days that are known to lack something, of any owner and app, in order.
+    pub incomplete: Vec<Day>,
+}
+
 macro_rules! place {
     ($store:expr, $place:ident => $call:expr) => {
         match $store {
@@ -309,6 +320,11 @@ impl Store {
     /// Sets a damaged blob aside and marks its day incomplete.
     pub async fn set_aside(&self, owner: OwnerId, app: AppId, day: Day, blob: BlobAt) -> Result<(), StoreError> {
         place!(self, place => place.set_aside(owner, app, day, blob).await)
+    }
+
+    /// What was damaged so far, and what is lacking.
+    pub async fn damage(&self) -> Result<Damage, StoreError> {
+        place!(self, place => place.damage().await)
     }
 
     /// Removes an owner's segments and incomplete days before `first`, and the owner's marks and receipts that are

@@ -41,6 +41,15 @@ impl Scrape {
         async move { Self::of(&url).await }
     }
 
+    /// How many stores, blobs, files and rows of the journal are damaged, how many days lack something, and how many
+    /// events wait for the clock.
+    pub(crate) fn damage(&self) -> [u32; 6] {
+        let count = |name: &str| self.value(name) as u32;
+        let damaged = |what| count(&format!("damaged{{what=\"{what}\"}}"));
+        let [stores, blobs, files, rows] = ["store", "blob", "spool-file", "spool-row"].map(damaged);
+        [stores, blobs, files, rows, count("incomplete_days"), count("ahead_events")]
+    }
+
     pub(crate) fn value(&self, name: &str) -> f64 {
         *self.samples.get(name).unwrap_or_else(|| panic!("{name} is missing: {}", self.text))
     }

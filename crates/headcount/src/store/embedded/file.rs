@@ -94,6 +94,12 @@ impl File {
         result
     }
 
+    /// The names of the files that were set aside, ever, and are still there.
+    pub(super) fn set_aside(&self) -> Vec<String> {
+        let there = names_aside(&self.path).filter(|path| path.exists());
+        there.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+    }
+
     /// Sets the file aside and begins another one. What was asked of the old one has failed, and is asked again.
     fn replace(&self, writer: &mut Connection, why: &str) -> Result<(), StoreError> {
         self.turn.fetch_add(1, Ordering::AcqRel);
@@ -105,10 +111,14 @@ impl File {
     }
 }
 
+/// What damaged files are called, in order.
+fn names_aside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1..=MOST_DAMAGED).map(|number| path.with_extension(format!("damaged-{number}.db")))
+}
+
 /// Gives the file and its log another name.
 fn move_aside(path: &Path, why: &str) -> Result<(), StoreError> {
-    let aside = (1..=MOST_DAMAGED).map(|number| path.with_extension(format!("damaged-{number}.db")));
-    let Some(aside) = aside.into_iter().find(|aside| !aside.exists()) else {
+    let Some(aside) = names_aside(path).find(|aside| !aside.exists()) else {
         return Err(StoreError::Unavailable(format!("it is damaged ({why}), and so are {MOST_DAMAGED} earlier ones")));
     };
     tracing::error!(path = %path.display(), aside = %aside.display(), why, "the store is damaged and is set aside: a new \

@@ -136,6 +136,14 @@ fn deltas(
         .collect()
 }
 
+/// How many blobs were set aside, and the days that lack something.
+pub(super) fn damage(transaction: &Transaction<'_>) -> rusqlite::Result<(u64, Vec<Day>)> {
+    let blobs: i64 = transaction.prepare_cached("SELECT count(*) FROM damaged")?.query_row([], |row| row.get(0))?;
+    let mut statement = transaction.prepare_cached("SELECT DISTINCT day FROM incomplete ORDER BY day")?;
+    let days = statement.query_map([], |row| day_of(row, 0))?.collect::<rusqlite::Result<_>>()?;
+    Ok((blobs as u64, days))
+}
+
 pub(super) fn heads(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Head>> {
     transaction
         .prepare_cached(

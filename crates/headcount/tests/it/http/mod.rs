@@ -7,6 +7,7 @@ mod check_input;
 mod clock;
 mod examples;
 mod golden;
+mod health;
 mod import;
 mod layers;
 mod limits;
