@@ -205,7 +205,7 @@ async fn a_full_disk_stops_counting_and_nothing_else() {
         mounts.run("rm filler").unwrap();
         let again = recorded.first().unwrap();
         let mut fate = String::new();
-        for _ in 0..50 {
+        for _ in 0..600 {
             fate = check_again(&server, again).await;
             if fate == "recorded" {
                 break;
@@ -213,7 +213,7 @@ async fn a_full_disk_stops_counting_and_nothing_else() {
             assert!(["skipped; reason=disk", "unconfirmed"].contains(&&*fate), "{fate}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(fate, "recorded", "it does not recover within 5 s");
+        assert_eq!(fate, "recorded", "it does not recover");
         clients.load(&server, Duration::from_millis(200), || {}).await;
     }
     let counted = clients.ledger.devices(&[Fate::Recorded]).len();

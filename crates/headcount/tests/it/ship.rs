@@ -939,7 +939,7 @@ async fn a_full_spool_skips_events_and_recovers() {
             if fates.contains(&until) {
                 return;
             }
-            assert!(started.elapsed() < Duration::from_secs(40), "{:?}", fates.last());
+            assert!(started.elapsed() < Duration::from_mins(2), "{:?}", fates.last());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -106,8 +106,11 @@ pub async fn serve(listener: TcpListener, router: Router, gate: Arc<Gate>, stop:
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
+                // Said once: the log may want a file, too.
                 if pause == ACCEPT_PAUSE {
                     tracing::warn!(%error, "connections cannot be accepted; it is tried again");
+                } else {
+                    tracing::debug!(%error, "connections cannot be accepted; it is tried again");
                 }
                 tokio::time::sleep(pause).await;
                 pause = LONGEST_PAUSE.min(pause * 2);

@@ -56,12 +56,12 @@ async fn it_prints_where_to_look_and_checks_go_on() {
     assert!(requests(&first) > 40, "{first}");
     let started = Instant::now();
     while requests(&printed.report().await) == requests(&first) {
-        assert!(started.elapsed() < Duration::from_secs(20), "no check came: {}", demo.log());
+        assert!(started.elapsed() < Duration::from_mins(1), "no check came: {}", demo.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(folder.join("demo-data/this-is-a-demo").exists());
     demo.signal("TERM");
-    let (status, _, rest) = demo.wait();
+    let (status, rest) = demo.wait();
     assert_eq!((status.code(), rest.as_str(), demo.log().as_str()), (Some(0), "", ""));
 }
 

@@ -18,13 +18,6 @@ fn open_files(server: &Server) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count()
 }
 
-/// The processor time that the process has used, in hundredths of a second.
-fn ticks(server: &Server) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
 async fn health(server: &Server) -> bool {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
     client.get(server.url("/health")).send().await.is_ok_and(|reply| reply.status().is_success())
@@ -32,7 +25,7 @@ async fn health(server: &Server) -> bool {
 
 #[tokio::test]
 async fn without_file_descriptors_it_waits_and_goes_on() {
-    let server = Server::start(&fresh_directory(), &[], &[]);
+    let server = Server::start(&fresh_directory(), &[("HEADCOUNT_LOG", "debug")], &[]);
     assert!(health(&server).await);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let most = open_files(&server) + 10;
@@ -42,11 +35,11 @@ async fn without_file_descriptors_it_waits_and_goes_on() {
     }
     let clients: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let before = ticks(&server);
+    // Each time it waits for longer; without that it would try thousands of times.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let used = ticks(&server) - before;
-    assert!(used < 40, "{used} hundredths of a second of processor time in 2 s");
-    let said = server.log().matches("connections cannot be accepted").count();
+    let tries = server.log().matches("connections cannot be accepted").count();
+    assert!((3..=100).contains(&tries), "{tries}");
+    let said = server.log().lines().filter(|line| line.contains("WARN") && line.contains("cannot be accepted")).count();
     assert!((1..=3).contains(&said), "{}", server.log());
     drop(clients);
     let mut answered = false;

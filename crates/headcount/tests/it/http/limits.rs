@@ -1,27 +1,31 @@
 //! What the accept loop allows, over raw sockets.
 
 use std::io::Read as _;
-use std::net::{Shutdown, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::app::TestApp;
+use crate::effort;
+use crate::metrics::Scrape;
 
-/// Sends bytes and reads until the server closes the connection: status, body, and how long it took.
-async fn exchange(app: &TestApp, bytes: impl AsRef<[u8]>) -> (u16, String, Duration) {
-    let started = Instant::now();
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Sends bytes and reads until the server closes the connection: status and body.
+async fn exchange(app: &TestApp, bytes: impl AsRef<[u8]>) -> (u16, String) {
     let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
     // A server that has seen enough may close before it has read everything.
     _ = stream.write_all(bytes.as_ref()).await;
     let mut reply = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut reply));
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut reply));
     _ = read.await.expect("the connection stayed open");
     let reply = String::from_utf8(reply).unwrap();
     let status = reply.get(9..12).map_or(0, |status| status.parse().unwrap());
     let body = reply.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
-    (status, body, started.elapsed())
+    (status, body)
 }
 
 async fn status(app: &TestApp, bytes: impl AsRef<[u8]>) -> u16 {
@@ -48,7 +52,7 @@ async fn heads_are_bounded() {
     }
     let uri = |bytes: usize| request(&format!("GET /health?{}", "a".repeat(bytes - 8)), &[], "");
     assert_eq!(status(&app, uri(8192)).await, 200);
-    let (code, body, _) = exchange(&app, uri(8193)).await;
+    let (code, body) = exchange(&app, uri(8193)).await;
     let expected = json!({
         "error": "the path and the query are too long", "code": "uri_too_long", "accepted": "at most 8192 bytes",
     });
@@ -91,7 +95,7 @@ async fn a_body_has_one_length() {
     {
         for method in ["POST /login", "GET /ready", "DELETE /app/delete"] {
             let bytes = format!("{method} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n0\r\n\r\n{smuggled}");
-            let (code, reply, _) = exchange(&app, bytes).await;
+            let (code, reply) = exchange(&app, bytes).await;
             assert_eq!((code, reply.matches("HTTP/1.1").count()), (400, 0), "{method} {headers} {reply}");
         }
     }
@@ -113,17 +117,26 @@ async fn what_is_no_request_is_refused_and_closed() {
         "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0",
         "SSH-2.0-OpenSSH_9.2\r\n\r\n",
     ] {
-        let (code, body, took) = exchange(&app, bytes).await;
-        assert!(code == 400 && body.is_empty() && took < Duration::from_secs(3), "{bytes:?}: {code} {body} {took:?}");
+        let (code, body) = exchange(&app, bytes).await;
+        assert!(code == 400 && body.is_empty(), "{bytes:?}: {code} {body}");
     }
-    let (code, body, _) = exchange(&app, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    let (code, body) = exchange(&app, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert!(code != 200 && body.is_empty(), "{code} {body}");
     assert_eq!(app.get("/health").await.status, 200);
+    // It was refused for what it was; nobody waited for more of it.
+    assert_eq!(slow(&app).await, [0; 3]);
+}
+
+/// Waits until the server closes the connection without a word.
+async fn closed(stream: &mut tokio::net::TcpStream) {
+    let mut buffer = [0; 4096];
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut buffer));
+    assert_eq!(read.await.expect("the connection stayed open").unwrap_or(0), 0);
 }
 
 #[tokio::test]
 async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
-    let settings = [("HEADCOUNT_HEAD_TIMEOUT_MS", "400"), ("HEADCOUNT_IDLE_TIMEOUT_MS", "1500")];
+    let settings = [("HEADCOUNT_HEAD_TIMEOUT_MS", "400"), ("HEADCOUNT_IDLE_TIMEOUT_MS", "4000")];
     let app = TestApp::with(&settings).await;
     let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
     let mut buffer = [0; 4096];
@@ -133,86 +146,70 @@ async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
         assert!(buffer[..read].starts_with(b"HTTP/1.1 200 OK\r\n"));
         tokio::time::sleep(Duration::from_millis(800)).await;
     }
-    let started = Instant::now();
-    // Eight tenths of a second are over already.
-    assert_eq!(stream.read(&mut buffer).await.unwrap_or(0), 0);
-    let took = started.elapsed();
-    assert!((Duration::from_millis(300)..Duration::from_millis(2500)).contains(&took), "{took:?}");
+    assert_eq!(slow(&app).await, [0; 3]);
+    closed(&mut stream).await;
+    assert_eq!(slow(&app).await, [0, 1, 0]);
 
-    // Half a head, after an answer and before one.
-    for first in ["", "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"] {
+    // Half a head, before an answer and after one. What ends it is the time of a head, not that of an idle connection.
+    for (count, first) in [(1, ""), (2, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")] {
         let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
         if !first.is_empty() {
             stream.write_all(first.as_bytes()).await.unwrap();
             assert!(stream.read(&mut buffer).await.unwrap() > 0);
         }
-        let started = Instant::now();
         stream.write_all(b"GET /health HTTP/1.1\r\n").await.unwrap();
-        assert_eq!(stream.read(&mut buffer).await.unwrap_or(0), 0);
-        let took = started.elapsed();
-        assert!((Duration::from_millis(350)..Duration::from_millis(1400)).contains(&took), "{first:?} {took:?}");
+        closed(&mut stream).await;
+        assert_eq!(slow(&app).await, [count, 1, 0]);
     }
-    assert_eq!(slow(&app).await, [("head", 2), ("idle", 1), ("answer", 0)].map(|(at, count)| (at.to_owned(), count)));
 }
 
-/// How many connections were closed, by what the client was slow at.
-async fn slow(app: &TestApp) -> [(String, u32); 3] {
-    let text = reqwest::get(app.metrics_url()).await.unwrap().text().await.unwrap();
-    ["head", "idle", "answer"].map(|at| {
-        let sample = format!("headcount_slow_total{{at=\"{at}\"}} ");
-        let line = text.lines().find_map(|line| line.strip_prefix(&sample)).unwrap_or_else(|| panic!("{text}"));
-        (at.to_owned(), line.parse().unwrap())
-    })
+/// How many connections were closed because the client was slow: with a head, with nothing, with taking its answer.
+async fn slow(app: &TestApp) -> [u32; 3] {
+    let scrape = Scrape::of_app(app).await;
+    ["head", "idle", "answer"].map(|at| scrape.value(&format!("slow_total{{at=\"{at}\"}}")) as u32)
+}
+
+/// Sends a head, byte by byte, for longer than any server should listen to it: whether this one ended it.
+async fn drip(address: SocketAddr) -> bool {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!("GET /health HTTP/1.1\r\nHost: x\r\nX-Drip: {}", "a".repeat(1_000));
+    for byte in head.as_bytes().chunks(1) {
+        let pause = Duration::from_millis(100);
+        if stream.write_all(byte).await.is_err() || tokio::time::timeout(pause, stream.read(&mut [0])).await.is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_slow_clients_are_gone_soon_and_harm_nobody() {
-    let app = TestApp::with(&[("HEADCOUNT_HEAD_TIMEOUT_MS", "1500")]).await;
-    let drips = (0..1000).map(|_| {
-        let address = app.address();
-        tokio::spawn(async move {
-            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-            let connected = Instant::now();
-            let head =
-                b"GET /health HTTP/1.1\r\nHost: x\r\nX-Drip: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
-            for byte in head.chunks(1) {
-                let mut answer = [0; 1];
-                if stream.write_all(byte).await.is_err() {
-                    break;
-                }
-                let pause = tokio::time::timeout(Duration::from_millis(100), stream.read(&mut answer));
-                if pause.await.is_ok() {
-                    break;
-                }
-            }
-            connected.elapsed()
-        })
-    });
-    let drips: Vec<_> = drips.collect();
-    let mut honest = Vec::new();
-    for _ in 0..200 {
-        let started = Instant::now();
+async fn thousands_of_slow_clients_are_gone_soon_and_harm_nobody() {
+    let clients = effort::rounds(1000, 4000);
+    let app = TestApp::with(&[("HEADCOUNT_HEAD_TIMEOUT_MS", "5000")]).await;
+    let drips: Vec<_> = (0..clients).map(|_| tokio::spawn(drip(app.address()))).collect();
+    let connections = async || Scrape::of_app(&app).await.value("connections");
+    // Most of them at once, however long it takes to connect.
+    let mut most = 0.0_f64;
+    let mut answered = 0;
+    while drips.iter().any(|drip| !drip.is_finished()) {
+        most = most.max(connections().await);
         assert_eq!(app.get("/health").await.status, 200);
-        honest.push(started.elapsed());
+        answered += 1;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    honest.sort();
-    // The clients share the machine with the server and with other tests; S11 asks for 20 ms of a server alone.
-    assert!(honest[honest.len() * 95 / 100] < Duration::from_millis(500), "{:?}", honest.last());
+    assert!(most * 2.0 > clients as f64 && answered > 20, "{most} {answered}");
     for drip in drips {
-        let lived = drip.await.unwrap();
-        assert!(lived < Duration::from_secs(5), "{lived:?}");
+        assert!(drip.await.unwrap(), "a client was listened to until it had nothing more to say");
     }
-    assert_eq!(slow(&app).await[0], ("head".to_owned(), 1000));
+    assert_eq!(slow(&app).await, [u32::try_from(clients).unwrap(), 0, 0]);
 }
 
 #[tokio::test]
 async fn a_request_has_a_deadline() {
     let app = TestApp::with(&[("HEADCOUNT_REQUEST_TIMEOUT_MS", "500")]).await;
-    let (code, body, took) = exchange(&app, request("POST /login", &["Content-Length: 100"], "{")).await;
+    let (code, body) = exchange(&app, request("POST /login", &["Content-Length: 100"], "{")).await;
     let expected = json!({"error": "the request took more than 500 ms", "code": "timed_out"});
     assert_eq!((code, serde_json::from_str::<Value>(&body).unwrap()), (408, expected));
-    assert!((Duration::from_millis(450)..Duration::from_secs(3)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]
@@ -223,7 +220,7 @@ async fn who_takes_no_answer_is_cut_off() {
     stream.write_all(requests.as_bytes()).await.unwrap();
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        if slow(&app).await[2].1 == 1 {
+        if slow(&app).await[2] == 1 {
             return;
         }
     }
@@ -259,10 +256,9 @@ async fn connections_are_counted_in_all_and_by_source() {
     for (limit, settings) in [("connections", all), ("source", of_source)] {
         let app = TestApp::with(settings).await;
         let mut open: Vec<TcpStream> = (0..3).map(|_| settled(&app)).collect();
-        let (code, body, took) = exchange(&app, request("GET /health", &[], "")).await;
+        let (code, body) = exchange(&app, request("GET /health", &[], "")).await;
         let expected = json!({"error": "the server has too much to do", "code": "unavailable"});
         assert_eq!((code, serde_json::from_str::<Value>(&body).unwrap()), (503, expected));
-        assert!(took < Duration::from_secs(1), "{took:?}");
         let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
         stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         let mut reply = String::new();

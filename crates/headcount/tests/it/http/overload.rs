@@ -37,7 +37,7 @@ impl Holder {
     }
 }
 
-/// Asks until a check is recorded, which is soon, and notes what it was told.
+/// Asks until a check is recorded, and notes what it was told.
 async fn recover(app: &TestApp, said: &mut BTreeMap<String, u32>) {
     let began = Instant::now();
     loop {
@@ -47,7 +47,7 @@ async fn recover(app: &TestApp, said: &mut BTreeMap<String, u32>) {
         if recorded {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(2), "it does not recover: {said:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "it does not recover: {said:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -67,7 +67,6 @@ async fn requests_beyond_the_limit_are_told_when_to_come_again() {
         .into();
     tokio::time::sleep(Duration::from_millis(300)).await;
 
-    let started = Instant::now();
     for _ in 0..20 {
         let reply = check(&app, "device-0003").await;
         let expected = json!({"error": "the server has too much to do", "code": "unavailable"});
@@ -75,7 +74,8 @@ async fn requests_beyond_the_limit_are_told_when_to_come_again() {
         let retry: u32 = reply.header("retry-after").unwrap().parse().unwrap();
         assert!((30..=300).contains(&retry), "{retry}");
     }
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    // Nobody was kept waiting for those before.
+    assert!(waiting.iter().all(|check| !check.is_finished()));
     assert_eq!((app.get("/health").await.status, app.get("/ready").await.status), (200, 200));
     assert_eq!(app.get("/telemetry").await.status, 503);
 
@@ -99,14 +99,15 @@ async fn events_beyond_the_queue_are_skipped_and_their_checks_answered() {
     assert_eq!(usual.header("headcount"), Some("recorded"));
     let holder = Holder::of(&app);
     holder.hold();
+    let commits = app.app.spool.commits();
     let mut said = Vec::new();
     for device in 1..=12 {
-        let started = Instant::now();
         let reply = check(&app, &format!("device-{device:04}")).await;
         assert_eq!((reply.status, &reply.text), (200, &usual.text));
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
         said.push(reply.header("headcount").unwrap().to_owned());
     }
+    // None of them waited for a commit to end.
+    assert_eq!(app.app.spool.commits(), commits);
     let overload = said.iter().filter(|said| *said == "skipped; reason=overload").count();
     // The committer has taken one or more of them; the queue holds four.
     assert!((5..=7).contains(&overload), "{said:?}");
@@ -150,9 +151,7 @@ async fn under_overload_every_answer_is_accounted_for() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                let started = Instant::now();
                 let reply = check(&app, &format!("device-{client:02}-{number:06}")).await;
-                assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
                 assert!(reply.status == 200 || reply.status == 503, "{reply:?}");
                 let outcome = reply.header("headcount").map_or("refused", |said| said).to_owned();
                 assert_eq!(outcome == "refused", reply.status == 503);
