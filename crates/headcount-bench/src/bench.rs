@@ -26,8 +26,6 @@ pub(crate) struct Options {
     pub(crate) seconds: f64,
     /// Small fleets and few connections: a test of the benchmark, not of the server.
     pub(crate) quick: bool,
-    /// Also with ten million known devices.
-    pub(crate) ten_million: bool,
 }
 
 impl Options {

@@ -61,9 +61,6 @@ struct Arguments {
     /// Small fleets, few connections, one round of 2 s: a test of the benchmark itself
     #[arg(long)]
     quick: bool,
-    /// Also with ten million known devices
-    #[arg(long)]
-    ten_million: bool,
     /// The program under test
     #[arg(long, default_value = "target/release/headcount")]
     program: PathBuf,
@@ -85,7 +82,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { rows, rounds, seconds, quick, ten_million, program, folder, write } = arguments;
+    let Arguments { rows, rounds, seconds, quick, program, folder, write } = arguments;
     let (rounds, seconds) = if quick { (1, 2.0) } else { (rounds, seconds) };
     fs::create_dir_all(&folder)?;
     let programs = Programs {
@@ -93,7 +90,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         bench: std::env::current_exe()?,
     };
     let root = folder.canonicalize()?;
-    let options = Options { rounds, seconds, quick, ten_million };
+    let options = Options { rounds, seconds, quick };
     let bench = Bench { programs, root, options };
     let rows = if rows.is_empty() { Row::value_variants().to_vec() } else { rows };
     let mut page = introduction(&bench)?;

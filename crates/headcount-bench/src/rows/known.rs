@@ -10,11 +10,8 @@ const CONNECTIONS: usize = 256;
 
 pub(super) async fn devices(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let mut plans = vec![SMALL];
-    let counts: &[u32] = if bench.options.quick { &[100_000] } else { &[1_000_000] };
+    let counts: &[u32] = if bench.options.quick { &[100_000] } else { &[1_000_000, 10_000_000] };
     plans.extend(counts.iter().map(|&known| Plan { known, ..SMALL }));
-    if bench.options.ten_million {
-        plans.push(Plan { known: 10_000_000, ..SMALL });
-    }
     let name = |plan: &Plan| format!("{} known devices", short(plan.known));
     Ok(vec![compare(bench, "Recorded checks and known devices", &plans, &name).await?])
 }

@@ -14,10 +14,7 @@ const FLUSHED: Duration = Duration::from_secs(6);
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let mut counts = vec![SMALL.known];
-    counts.extend(if bench.options.quick { vec![100_000] } else { vec![1_000_000, 3_000_000] });
-    if bench.options.ten_million {
-        counts.push(10_000_000);
-    }
+    counts.extend(if bench.options.quick { vec![100_000] } else { vec![1_000_000, 3_000_000, 10_000_000] });
     let mut table =
         Table::new("Memory", &["known devices", "resident MB", "peak MB", "bytes a device beyond the first row"]);
     table.note(
