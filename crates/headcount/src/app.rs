@@ -108,8 +108,10 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog = Arc::new(Catalog::open(&config, clock.clone()).await?);
-        let store = Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?;
-        let store = Arc::new(store);
+        let store = Arc::new(match config.redis() {
+            Some(redis) => Store::open_redis(redis, catalog.installation()).await?,
+            None => Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?,
+        });
         let limits = Limits {
             queue_events: config.queue_events,
             commit_wait: config.commit_wait,

@@ -6,6 +6,7 @@
 mod accept;
 mod dotenv;
 mod flags;
+mod redis_url;
 mod settings;
 mod show;
 
@@ -16,6 +17,7 @@ use secrecy::SecretString;
 
 pub use self::dotenv::{parse_dotenv, read_dotenv};
 pub use self::flags::ServeArgs;
+pub use self::redis_url::{RedisNode, RedisSettings, RedisTarget, Topology};
 pub use self::settings::{Config, SETTINGS, Setting};
 pub use self::show::{env_example, markdown_table, render_effective};
 
@@ -29,13 +31,6 @@ const PORT: &str = "PORT";
 
 /// The variable that holds the token of an administrator, for commands that talk to a server. No setting of the server.
 pub const TOKEN_VARIABLE: &str = "HEADCOUNT_TOKEN";
-
-/// Where the segments live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StorePlace {
-    /// A file in the data folder.
-    Embedded,
-}
 
 /// Where the catalog lives.
 #[derive(Debug, Clone)]
@@ -132,6 +127,23 @@ impl Config {
         let given = Given { args, env, dotenv };
         given.refuse_unknown_names()?;
         Self::parse(&given)
+    }
+
+    /// The Redis where the segments live, if they do not live in the data folder.
+    pub fn redis(&self) -> Option<RedisSettings> {
+        let host = || Some(RedisTarget::one(self.redis_host.clone()?, self.redis_port, self.redis_db));
+        let mut target = self.redis_url.clone().or_else(host)?;
+        if target.password.is_none() {
+            target.password.clone_from(&self.redis_password);
+        }
+        Some(RedisSettings {
+            target,
+            sentinel_password: self.redis_sentinel_password.clone(),
+            ca_file: self.redis_ca_file.clone(),
+            prefix: self.redis_prefix.clone(),
+            retention_days: self.retention_days,
+            replay_window: self.replay_window,
+        })
     }
 }
 

@@ -2384,6 +2384,8 @@ export interface components {
             lag_millis: number;
             /** @description `ready`. */
             status: string;
+            /** @description What is wrong with the store, so that it takes nothing; absent where it is well. */
+            store?: string | null;
             /** @description `off`; `ok`; or `degraded`: events wait in the journal because the store does not take them. */
             telemetry: string;
         };

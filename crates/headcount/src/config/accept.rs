@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::{Database, LogFormat, StorePlace};
+use super::{Database, LogFormat, RedisTarget};
 
 /// A parsed value, or what is wrong with the text. The reason never repeats a secret.
 pub(super) type Parsed<T> = Result<T, String>;
@@ -100,11 +100,31 @@ pub(super) fn user_name(text: &str) -> Parsed<Option<UserName>> {
     Ok(Some(name))
 }
 
-pub(super) fn store(text: &str) -> Parsed<StorePlace> {
-    match text {
-        "embedded" => Ok(StorePlace::Embedded),
-        _ => Err("this build has the embedded store only".to_owned()),
-    }
+pub(super) fn redis_url(text: &str) -> Parsed<Option<RedisTarget>> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
+}
+
+pub(super) fn host(text: &str) -> Parsed<Option<String>> {
+    let is_host = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte));
+    let host = Some(text.to_owned()).filter(|host| !host.is_empty());
+    if is_host { Ok(host) } else { Err(format!("`{text}` is neither a name nor an address")) }
+}
+
+/// Any text, which is shown nowhere.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the parsers of settings")]
+pub(super) fn secret(text: &str) -> Parsed<Option<SecretString>> {
+    Ok(Some(text).filter(|text| !text.is_empty()).map(Into::into))
+}
+
+pub(super) fn optional_path(text: &str) -> Parsed<Option<PathBuf>> {
+    if text.is_empty() { Ok(None) } else { path(text).map(Some) }
+}
+
+/// What the names of keys begin with: nothing that means something in them.
+pub(super) fn prefix(text: &str) -> Parsed<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let fits = (1..=32).contains(&text.len()) && text.bytes().all(is_plain);
+    if fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is not such a prefix")) }
 }
 
 pub(super) fn database(text: &str) -> Parsed<Database> {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::accept;
-use super::{ConfigError, Database, Effective, Given, LogFormat, StorePlace};
+use super::{ConfigError, Database, Effective, Given, LogFormat, RedisTarget};
 
 /// One line of the list: what a setting is called, what it means and which form it has.
 #[derive(Debug)]
@@ -102,10 +102,39 @@ settings! {
     default_owner: Option<UserName> = "",
         flag Some("default-owner"), variable "HEADCOUNT_DEFAULT_OWNER", aliases [], secret false,
         accepted "the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$", by accept::user_name;
-    /// Where the counted segments live.
-    store: StorePlace = "embedded",
-        flag Some("store"), variable "HEADCOUNT_STORE", aliases ["REDIS_URL", "REDIS_HOST"], secret false,
-        accepted "embedded (a file in the data folder)", by accept::store;
+    /// The Redis where the counted segments live. Unset, they live in the data folder, unless a host is set.
+    redis_url: Option<RedisTarget> = "",
+        flag None, variable "HEADCOUNT_REDIS_URL", aliases ["REDIS_URL"], secret true,
+        accepted "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS",
+        by accept::redis_url;
+    /// Host of the Redis where the counted segments live, if no URL is set.
+    redis_host: Option<String> = "",
+        flag Some("redis-host"), variable "HEADCOUNT_REDIS_HOST", aliases ["REDIS_HOST"], secret false,
+        accepted "a host name or an IP address", by accept::host;
+    /// Port of the Redis on that host.
+    redis_port: u16 = "6379",
+        flag Some("redis-port"), variable "HEADCOUNT_REDIS_PORT", aliases ["REDIS_PORT"], secret false,
+        accepted "a port number from 0 to 65535", by accept::port;
+    /// Number of the database of the Redis on that host.
+    redis_db: u32 = "0",
+        flag Some("redis-db"), variable "HEADCOUNT_REDIS_DB", aliases ["REDIS_DB"], secret false,
+        accepted "a whole number from 0 to 65535", by |text| accept::number(text, &(0..=65_535));
+    /// Password of Redis, if its URL has none.
+    redis_password: Option<SecretString> = "",
+        flag None, variable "HEADCOUNT_REDIS_PASSWORD", aliases ["REDIS_PASSWORD"], secret true,
+        accepted "any text", by accept::secret;
+    /// Password of the Sentinels.
+    redis_sentinel_password: Option<SecretString> = "",
+        flag None, variable "HEADCOUNT_REDIS_SENTINEL_PASSWORD", aliases [], secret true,
+        accepted "any text", by accept::secret;
+    /// File of the certificate authorities that Redis over TLS is trusted by. Unset, those of the system.
+    redis_ca_file: Option<PathBuf> = "",
+        flag Some("redis-ca-file"), variable "HEADCOUNT_REDIS_CA_FILE", aliases [], secret false,
+        accepted "a path of a file of certificates in PEM form", by accept::optional_path;
+    /// What the names of all keys in Redis begin with. Each installation in one Redis needs its own.
+    redis_prefix: String = "hc",
+        flag Some("redis-prefix"), variable "HEADCOUNT_REDIS_PREFIX", aliases [], secret false,
+        accepted "1 to 32 of the characters A-Z a-z 0-9 . _ -", by accept::prefix;
     /// Where the catalog and the accounts live. Give a URL with a password by the variable: flags can be seen by others.
     database: Database = "sqlite",
         flag Some("database-url"), variable "HEADCOUNT_DATABASE_URL", aliases ["DATABASE_URL"], secret true,
@@ -232,7 +261,7 @@ settings! {
 }
 
 /// faynoSync's variables that mean nothing here: given, they are listed once and otherwise ignored.
-pub(super) const IGNORED: [&str; 33] = [
+pub(super) const IGNORED: [&str; 30] = [
     "API_URL",
     "DASHBOARD_URL",
     "ENABLE_PRIVATE_APP_DOWNLOADING",
@@ -245,9 +274,6 @@ pub(super) const IGNORED: [&str; 33] = [
     "MONGODB_URL_TESTS",
     "ONLINE_KEY_DIR",
     "PERFORMANCE_MODE",
-    "REDIS_DB",
-    "REDIS_PASSWORD",
-    "REDIS_PORT",
     "REPORTS_ENABLED",
     "S3_ACCESS_KEY",
     "S3_BUCKET_NAME",

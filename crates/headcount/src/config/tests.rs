@@ -32,7 +32,14 @@ fn nothing_given_means_the_defaults() {
     HEADCOUNT_ALLOWED_CORS=                          # default
     HEADCOUNT_API_KEY=                               # default
     HEADCOUNT_DEFAULT_OWNER=                         # default
-    HEADCOUNT_STORE=embedded                         # default
+    HEADCOUNT_REDIS_URL=                             # default
+    HEADCOUNT_REDIS_HOST=                            # default
+    HEADCOUNT_REDIS_PORT=6379                        # default
+    HEADCOUNT_REDIS_DB=0                             # default
+    HEADCOUNT_REDIS_PASSWORD=                        # default
+    HEADCOUNT_REDIS_SENTINEL_PASSWORD=               # default
+    HEADCOUNT_REDIS_CA_FILE=                         # default
+    HEADCOUNT_REDIS_PREFIX=hc                        # default
     HEADCOUNT_DATABASE_URL=sqlite                    # default
     HEADCOUNT_RETENTION_DAYS=30                      # default
     HEADCOUNT_REPLAY_WINDOW_HOURS=24                 # default
@@ -119,7 +126,7 @@ fn values_are_parsed_into_what_they_mean() {
 fn the_source_of_each_value_is_shown_and_secrets_are_not() {
     let config = load(
         &[("log-format", "text")],
-        &[("HEADCOUNT_API_KEY", KEY), ("PORT", "81"), ("JWT_SECRET", "s"), ("REDIS_PORT", "6379")],
+        &[("HEADCOUNT_API_KEY", KEY), ("PORT", "81"), ("JWT_SECRET", "s"), ("S3_REGION", "x")],
         &[("ENABLE_TELEMETRY", "true"), ("S3_BUCKET_NAME", "b")],
     )
     .unwrap();
@@ -130,15 +137,15 @@ fn the_source_of_each_value_is_shown_and_secrets_are_not() {
     HEADCOUNT_TELEMETRY=true                         # .env: ENABLE_TELEMETRY
     HEADCOUNT_API_KEY=(hidden)                       # environment: HEADCOUNT_API_KEY
     HEADCOUNT_LOG_FORMAT=text                        # command line: --log-format
-    # ignored, they mean nothing here: JWT_SECRET, REDIS_PORT, S3_BUCKET_NAME
+    # ignored, they mean nothing here: JWT_SECRET, S3_BUCKET_NAME, S3_REGION
     ");
     assert!(!format!("{config:?}").contains(KEY), "{config:?}");
-    assert_eq!(config.ignored, ["JWT_SECRET", "REDIS_PORT", "S3_BUCKET_NAME"]);
+    assert_eq!(config.ignored, ["JWT_SECRET", "S3_BUCKET_NAME", "S3_REGION"]);
 }
 
 #[test]
 fn malformed_values_are_refused_with_the_accepted_form() {
-    let cases: [(&str, &str); 27] = [
+    let cases: [(&str, &str); 25] = [
         ("HEADCOUNT_LISTEN", "localhost:9000"),
         ("HEADCOUNT_LISTEN", "9000"),
         ("PORT", "65536"),
@@ -151,8 +158,6 @@ fn malformed_values_are_refused_with_the_accepted_form() {
         ("API_KEY", "0123456789abcde"),
         ("API_KEY", "UHp3aKb40fwpoKZluZByWQ"),
         ("HEADCOUNT_DEFAULT_OWNER", "a b"),
-        ("REDIS_HOST", "localhost"),
-        ("HEADCOUNT_STORE", "redis://:pass@127.0.0.1/"),
         ("DATABASE_URL", "mysql://u:pass@db/headcount"),
         ("DATABASE_URL", "postgres://u:pass@db"),
         ("HEADCOUNT_RETENTION_DAYS", "0"),
@@ -181,8 +186,6 @@ fn malformed_values_are_refused_with_the_accepted_form() {
     API_KEY (environment): it has 15 bytes; accepted: at least 16 bytes that stand in no public example
     API_KEY (environment): it stands in a public example; accepted: at least 16 bytes that stand in no public example
     HEADCOUNT_DEFAULT_OWNER (environment): `a b` is not a user name; accepted: the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$
-    REDIS_HOST (environment): this build has the embedded store only; accepted: embedded (a file in the data folder)
-    HEADCOUNT_STORE (environment): this build has the embedded store only; accepted: embedded (a file in the data folder)
     DATABASE_URL (environment): it is neither; accepted: sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     DATABASE_URL (environment): it is neither; accepted: sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     HEADCOUNT_RETENTION_DAYS (environment): `0` is not a whole number in the range; accepted: a whole number of days from 1 to 400
@@ -209,7 +212,7 @@ fn a_refusal_says_where_the_value_was_given() {
 
 #[test]
 fn names_that_are_no_settings_are_refused() {
-    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_STORE, HEADCOUNT_DATABASE_URL, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
+    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
     let in_dotenv = refusal(&[], &[], &[("RETENTION_DAYS", "3")]);
     assert!(
         in_dotenv.starts_with("RETENTION_DAYS (.env) is not a setting; accepted: HEADCOUNT_LISTEN, "),
@@ -275,4 +278,61 @@ proptest::proptest! {
         let env = variables(&[(SETTINGS[which].variable, value.as_str())]);
         _ = Config::load(&ServeArgs::default(), &env, &Variables::new());
     }
+}
+
+/// Which Redis is meant, without what is secret.
+fn redis(env: &[(&str, &str)]) -> Option<String> {
+    load(&[], env, &[]).unwrap().redis().map(|redis| redis.target.to_string())
+}
+
+#[test]
+fn a_redis_is_named_by_a_url_or_by_its_parts() {
+    assert_eq!(redis(&[]), None);
+    for (url, shown) in [
+        ("redis://db.example", "redis://db.example:6379"),
+        ("redis://user:p%40ss@[::1]:7000/3/", "redis://[::1]:7000/3"),
+        ("rediss://:pass@db:6380", "rediss://db:6380"),
+        ("redis+sentinel://a,b:5/counts/2", "redis+sentinel://a:26379,b:5/counts/2"),
+        ("rediss+cluster://pass:word@a,b:5", "rediss+cluster://a:6379,b:5"),
+    ] {
+        assert_eq!(redis(&[("REDIS_URL", url)]).as_deref(), Some(shown));
+    }
+    let parts = [("REDIS_HOST", "db"), ("REDIS_PORT", "7000"), ("REDIS_DB", "4"), ("REDIS_PASSWORD", "other")];
+    assert_eq!(redis(&parts).as_deref(), Some("redis://db:7000/4"));
+    let login = |env: &[(&str, &str)]| {
+        let target = load(&[], env, &[]).unwrap().redis().unwrap().target;
+        let password = target.password.map(|password| secrecy::ExposeSecret::expose_secret(&password).to_owned());
+        (target.username, password)
+    };
+    assert_eq!(login(&parts), (None, Some("other".to_owned())));
+    let both = [&parts[..], &[("REDIS_URL", "redis://me:p%40ss@db")]].concat();
+    assert_eq!(login(&both), (Some("me".to_owned()), Some("p@ss".to_owned())));
+    let config = load(&[], &both, &[]).unwrap();
+    assert!(!format!("{config:?}").contains("p@ss") && !render_effective(&config).contains("p%40ss"), "{config:?}");
+}
+
+#[test]
+fn malformed_names_of_a_redis_are_refused_and_repeat_no_password() {
+    let cases = [
+        ("REDIS_HOST", "a/b"),
+        ("REDIS_URL", "redis://:pass@/"),
+        ("REDIS_URL", "http://:pass@127.0.0.1/"),
+        ("REDIS_URL", "redis://a,b"),
+        ("REDIS_URL", "redis+sentinel://a:1,b:2"),
+        ("REDIS_URL", "redis+cluster://a:1,b:2/3"),
+        ("REDIS_URL", "redis://:sl/pass@127.0.0.1/"),
+        ("HEADCOUNT_REDIS_PREFIX", "a:{b}"),
+    ];
+    let messages: Vec<String> = cases.iter().map(|&case| refusal(&[], &[case], &[])).collect();
+    insta::assert_snapshot!(messages.join("\n"), @"
+    REDIS_HOST (environment): `a/b` is neither a name nor an address; accepted: a host name or an IP address
+    REDIS_URL (environment): it does not name HOST or HOST:PORT; other characters of a password stand as %XX; accepted: redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS
+    REDIS_URL (environment): its scheme is not one of Redis; accepted: redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS
+    REDIS_URL (environment): several servers are redis+sentinel:// or redis+cluster://; accepted: redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS
+    REDIS_URL (environment): the name of the master is missing behind the Sentinels; accepted: redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS
+    REDIS_URL (environment): a cluster has the database 0 only; accepted: redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS
+    REDIS_URL (environment): what follows the last / is not the number of a database; accepted: redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] or redis+cluster://HOST[:PORT],HOST[:PORT]; rediss for TLS
+    HEADCOUNT_REDIS_PREFIX (environment): `a:{b}` is not such a prefix; accepted: 1 to 32 of the characters A-Z a-z 0-9 . _ -
+    ");
+    assert!(!messages.join("").contains("pass@"), "a password was repeated");
 }

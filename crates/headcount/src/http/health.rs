@@ -39,6 +39,9 @@ struct Ready {
     telemetry: &'static str,
     /// For how many milliseconds an event may have waited for the store.
     lag_millis: i64,
+    /// What is wrong with the store, so that it takes nothing; absent where it is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
     /// What is damaged and was set aside; absent where nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<Damaged>,
@@ -96,6 +99,7 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
         status: "ready",
         telemetry,
         lag_millis,
+        store: app.store.problem(),
         damaged: Some(Damaged::of(&app)).filter(|damaged| !damaged.is_nothing()),
         incomplete: app.keeper.damage().incomplete.iter().map(ToString::to_string).collect(),
         ahead: held.ahead_until.map(|until| Ahead { events: held.ahead_events, until: moment(until) }),

@@ -123,6 +123,8 @@ fn journal(app: &App, registry: &mut Registry) {
 }
 
 fn store_and_catalog(app: &App, registry: &mut Registry) {
+    let problem = ConstGauge::new(u64::from(app.store.problem().is_some()));
+    registry.register("store_problem", "1 if the store cannot be reached, or is not shipped to", problem);
     let cached = ConstGauge::new(app.reports.cached_bytes() as u64);
     registry.register("segment_cache_bytes", "Bytes of the segments in memory, about", cached);
     let (read_at, loaded_at) = app.catalog.ages();

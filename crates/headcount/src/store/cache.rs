@@ -93,8 +93,8 @@ impl SegmentCache {
         let turn = self.turn_of(owner);
         let _turn = turn.lock().await;
         let kept = self.kept_of(owner, &days);
-        let known = kept.iter().map(|(&key, (version, _))| (key, *version)).collect();
-        let view = store.load(owner, days.clone(), known).await?;
+        let known: HashMap<_, _> = kept.iter().map(|(&key, (version, _))| (key, *version)).collect();
+        let view = store.load(owner, days.clone(), known.clone()).await?;
         let mut incomplete = view.incomplete;
         let merged = self.background.run(move || merge_all(view.segments, &kept)).await;
         let merged = merged.ok_or_else(|| StoreError::Unavailable("segments could not be merged".to_owned()))?;
@@ -107,7 +107,7 @@ impl SegmentCache {
             }
             seen.push(segment);
         }
-        self.keep(owner, &days, &seen);
+        self.keep(owner, &days, &seen, &known);
         Ok(Segments { seen, incomplete })
     }
 
@@ -132,7 +132,7 @@ impl SegmentCache {
             .collect()
     }
 
-    fn keep(&self, owner: OwnerId, days: &RangeInclusive<Day>, seen: &[Seen]) {
+    fn keep(&self, owner: OwnerId, days: &RangeInclusive<Day>, seen: &[Seen], known: &HashMap<(AppId, Day), Version>) {
         let mut kept = self.lock();
         kept.turn += 1;
         let turn = kept.turn;
@@ -149,8 +149,12 @@ impl SegmentCache {
         }
         for seen in seen {
             let key = (owner, seen.app, seen.day);
+            // Another question may have brought something newer meanwhile; what this one knew before is never newer, not
+            // even where a store that lost something counts on from a lower number.
+            let is_old = |entry: &Entry| known.get(&(seen.app, seen.day)) == Some(&entry.version);
             match kept.entries.get_mut(&key) {
-                Some(entry) if entry.version >= seen.version => entry.turn = turn,
+                Some(entry) if entry.version == seen.version => entry.turn = turn,
+                Some(entry) if !is_old(entry) && entry.version > seen.version => entry.turn = turn,
                 Some(_) | None => {
                     kept.remove(key);
                     let bytes = seen.segment.weight();

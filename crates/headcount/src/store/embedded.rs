@@ -175,13 +175,36 @@ fn dictionary_state(
         .optional()
 }
 
-/// The state of a segment in a row that has epoch, generation and sequence from that column on.
+/// The state of a segment in a row that has epoch, generation, sequence and tag from that column on.
 fn version(row: &Row<'_>, column: usize) -> rusqlite::Result<Version> {
     Ok(Version {
         epoch: row.get::<_, i64>(column)? as u64,
         generation: row.get::<_, i64>(column + 1)? as u64,
         sequence: row.get::<_, i64>(column + 2)? as u64,
+        tag: row.get(column + 3)?,
     })
+}
+
+/// The tag of the delta before a sequence number of a segment; `None` if it is not known any more.
+fn tag_before(
+    transaction: &Transaction<'_>,
+    (owner, app, day): (OwnerId, AppId, Day),
+    now: Version,
+    sequence: u64,
+) -> rusqlite::Result<Option<[u8; 8]>> {
+    if sequence == now.sequence {
+        return Ok(Some(now.tag));
+    }
+    // The base holds what is before the oldest delta.
+    transaction
+        .prepare_cached(
+            "SELECT CASE WHEN d.sequence = ?4 - 1 THEN d.tag ELSE s.first_tag END \
+             FROM segment s JOIN delta d ON d.owner = s.owner AND d.app = s.app AND d.day = s.day \
+             WHERE s.owner = ?1 AND s.app = ?2 AND s.day = ?3 AND d.sequence BETWEEN ?4 - 1 AND ?4 \
+             ORDER BY d.sequence LIMIT 1",
+        )?
+        .query_row(params![owner.0.as_bytes(), app.0.as_bytes(), day.0, sequence as i64], |row| row.get(0))
+        .optional()
 }
 
 fn owner_id(row: &Row<'_>, column: usize) -> rusqlite::Result<OwnerId> {

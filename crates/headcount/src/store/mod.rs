@@ -5,6 +5,7 @@
 
 pub mod cache;
 mod embedded;
+mod redis;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -16,6 +17,8 @@ use headcount_engine::id::{AppId, OwnerId};
 
 use self::embedded::Embedded;
 pub use self::embedded::FORMAT;
+use self::redis::Redis;
+use crate::config::RedisSettings;
 use crate::installation::Installation;
 use headcount_engine::mark::{Mark, SpoolId};
 
@@ -23,16 +26,20 @@ use headcount_engine::mark::{Mark, SpoolId};
 pub const MOST_NEW_PSEUDONYMS: usize = 1500;
 /// The largest piece of a base, in bytes.
 pub const PIECE_BYTES: usize = 1 << 20;
+/// For how many days it is remembered that a day has expired: as long as the longest report.
+const EXPIRED_DAYS: i32 = 400;
 
 /// A place where segments live.
 #[derive(Debug)]
 pub enum Store {
     /// A file below the data directory.
     Embedded(Embedded),
+    /// A Redis, which several instances may share.
+    Redis(Box<Redis>),
 }
 
 /// The store could not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The place cannot be reached, or failed.
     #[error("the store failed: {0}")]
@@ -40,6 +47,9 @@ pub enum StoreError {
     /// It does not hold what was written to it; it has been set aside, and an empty one is in its place.
     #[error("the store was damaged: {0}")]
     Damaged(String),
+    /// It is not such that something may be shipped to it: somebody has to look after it.
+    #[error("nothing is shipped to the store: {0}")]
+    Refused(String),
     /// It belongs to another installation, whose pseudonyms this one could not recognise.
     #[error("the store at {path} belongs to another installation ({found}); this one is {own}")]
     Foreign {
@@ -123,6 +133,9 @@ pub struct Version {
     pub generation: u64,
     /// The sequence number that the next delta gets.
     pub sequence: u64,
+    /// The random tag of the newest delta, or of the rebuilt base: a store that lost its tail gives the same numbers to
+    /// other data, and not the same tag.
+    pub tag: [u8; 8],
 }
 
 /// What a reader lacks of one segment.
@@ -257,6 +270,7 @@ macro_rules! place {
     ($store:expr, $place:ident => $call:expr) => {
         match $store {
             Store::Embedded($place) => $call,
+            Store::Redis($place) => $call,
         }
     };
 }
@@ -265,6 +279,14 @@ impl Store {
     /// Opens the embedded store at that path, or creates it for this installation.
     pub async fn open_embedded(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
         Embedded::open(path, installation).await.map(Self::Embedded)
+    }
+
+    /// Opens the store in a Redis. One that cannot be reached now is waited for: what is asked meanwhile fails.
+    ///
+    /// # Errors
+    /// If it belongs to another installation, a newer build wrote it, or the settings cannot be used.
+    pub async fn open_redis(settings: RedisSettings, installation: &Installation) -> Result<Self, StoreError> {
+        Redis::open(settings, installation).await.map(Box::new).map(Self::Redis)
     }
 
     /// Applies one step, as a whole or not at all.
@@ -327,6 +349,14 @@ impl Store {
         place!(self, place => place.damage().await)
     }
 
+    /// What is wrong with the store now, so that nothing can be read from it or shipped to it.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(redis) => redis.problem(),
+        }
+    }
+
     /// Removes an owner's segments and incomplete days before `first`, and the owner's marks and receipts that are
     /// older than `marks_before`. A clock that goes back behind `at` does not bring a removed segment back: steps of
     /// before bring its day nothing, and the day stays incomplete.
@@ -348,4 +378,20 @@ impl Store {
     pub async fn erase(&self, owner: OwnerId, app: Option<AppId>, at: Millis) -> Result<(), StoreError> {
         place!(self, place => place.erase(owner, app, at).await)
     }
+}
+
+/// A mark as bytes: the row, with the greatest byte first, and the tag.
+fn mark_bytes(mark: Mark) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&mark.row.to_be_bytes());
+    bytes[8..].copy_from_slice(&mark.tag);
+    bytes
+}
+
+/// What [`mark_bytes`] wrote.
+fn read_mark(bytes: &[u8; 16]) -> Mark {
+    let (mut row, mut tag) = ([0; 8], [0; 8]);
+    row.copy_from_slice(&bytes[..8]);
+    tag.copy_from_slice(&bytes[8..]);
+    Mark { row: u64::from_be_bytes(row), tag }
 }

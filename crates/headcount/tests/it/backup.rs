@@ -181,12 +181,18 @@ fn with_manifest(file: &Path, title: &str, change: impl FnOnce(&mut Value)) -> P
 #[test]
 fn a_backup_of_a_newer_build_is_refused() {
     let file = small_backup();
-    let newer =
-        |what: &str| format!("the backup `FILE` has {what} format 2; this build reads up to 1; nothing was restored");
-    refused(&with_manifest(&file, "headcount-backup 2", |_| {}), &newer("backup"));
-    for kind in ["catalog", "store", "spool"] {
-        let changed = with_manifest(&file, "headcount-backup 1", |manifest| manifest["formats"][kind] = 2.into());
-        refused(&changed, &newer(kind));
+    let newer = |what: &str, known: i64| {
+        let found = known + 1;
+        format!("the backup `FILE` has {what} format {found}; this build reads up to {known}; nothing was restored")
+    };
+    refused(&with_manifest(&file, "headcount-backup 2", |_| {}), &newer("backup", 1));
+    let catalog = headcount::catalog::newest_format();
+    for (kind, known) in
+        [("catalog", catalog), ("store", headcount::store::FORMAT), ("spool", headcount::spool::FORMAT)]
+    {
+        let changed =
+            with_manifest(&file, "headcount-backup 1", |manifest| manifest["formats"][kind] = (known + 1).into());
+        refused(&changed, &newer(kind, known));
     }
     // No file is written to another place.
     for name in ["../catalog.db", "/catalog.db", "spool/../../x.db", "lock", "spool/x.db"] {

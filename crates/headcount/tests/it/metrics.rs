@@ -186,6 +186,7 @@ async fn gauges_tell_what_there_is() {
         ("ship_lag_seconds", 0.0, 30.0),
         ("replay_window_seconds", 0.0, 60.0),
         ("spool_bytes", 1.0, 1e9),
+        ("store_problem", 0.0, 0.0),
         ("segment_cache_bytes", 1.0, 1e6),
         ("catalog_age_seconds", 0.0, 30.0),
         ("catalog_revision_age_seconds", 0.0, 120.0),

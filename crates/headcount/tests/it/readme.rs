@@ -65,6 +65,7 @@ fn every_link_of_the_documents_leads_somewhere() {
         "docs/api.md",
         "docs/logging.md",
         "docs/operating.md",
+        "docs/redis.md",
         "docs/telemetry.md",
     ];
     let mut links = 0;

@@ -1,10 +1,13 @@
 //! The contract of `Store`: every place where segments live passes all of it.
 
 mod model;
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use headcount::config::RedisSettings;
 use headcount::installation::Installation;
 use headcount::store::{
     Applied, BlobAt, Block, Compaction, DictionaryState, Rebuild, Step, Store, StoreError, Version,
@@ -16,36 +19,73 @@ use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::mark::{Mark, SpoolId};
 
 use crate::app::fresh_directory;
+use crate::redis::{Log, One};
 
 const ACME: OwnerId = OwnerId(Id::from_bytes([1; 12]));
 const OTHER: OwnerId = OwnerId(Id::from_bytes([2; 12]));
 const ONE: AppId = AppId(Id::from_bytes([11; 12]));
 const TWO: AppId = AppId(Id::from_bytes([12; 12]));
 const SPOOL: SpoolId = SpoolId([7; 16]);
-const TODAY: Day = Day(20_000);
+/// Far ahead: nothing of it goes by itself while a test runs.
+const TODAY: Day = Day(40_000);
 
 /// A place of one kind, and where it lies.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Embedded,
+    Redis,
 }
 
-#[derive(Debug)]
 struct Place {
     kind: Kind,
     directory: PathBuf,
     installation: Installation,
+    redis: Option<One>,
 }
 
 impl Place {
     fn fresh(kind: Kind) -> Self {
         let installation = Installation { id: Id::from_bytes(rand::random()), secret: rand::random() };
-        Self { kind, directory: fresh_directory(), installation }
+        let redis = matches!(kind, Kind::Redis).then(|| One::start(Log::None));
+        Self { kind, directory: fresh_directory(), installation, redis }
     }
 
     async fn open_as(&self, installation: &Installation) -> Result<Store, StoreError> {
         match self.kind {
             Kind::Embedded => Store::open_embedded(&self.directory.join("store.db"), installation).await,
+            Kind::Redis => {
+                let settings = RedisSettings {
+                    target: self.url().parse().unwrap(),
+                    sentinel_password: None,
+                    ca_file: None,
+                    prefix: "hc".to_owned(),
+                    retention_days: 30,
+                    replay_window: Duration::from_hours(24),
+                };
+                Store::open_redis(settings, installation).await
+            }
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.redis.as_ref().unwrap().port())
+    }
+
+    /// Keeps a copy of what lies there. Nobody has it open.
+    fn copy(&self) -> PathBuf {
+        if let Some(redis) = &self.redis {
+            return redis.copy();
+        }
+        let copy = fresh_directory().join("store.db");
+        std::fs::copy(self.directory.join("store.db"), &copy).unwrap();
+        copy
+    }
+
+    /// Loses what came since the copy was made. Nobody has it open.
+    fn go_back(&mut self, copy: &Path) {
+        match &mut self.redis {
+            Some(redis) => redis.become_again(copy),
+            None => _ = std::fs::copy(copy, self.directory.join("store.db")).unwrap(),
         }
     }
 
@@ -64,7 +104,7 @@ macro_rules! contract {
 
             $(#[tokio::test]
             async fn $case() {
-                super::$case(&Place::fresh($kind)).await;
+                super::$case(&mut Place::fresh($kind)).await;
             })+
 
             #[test]
@@ -76,7 +116,7 @@ macro_rules! contract {
 }
 
 contract!(
-    [embedded: Kind::Embedded]
+    [embedded: Kind::Embedded, redis: Kind::Redis]
     [
         a_step_follows_the_mark_that_it_names,
         a_mark_of_another_tag_is_another_mark,
@@ -88,6 +128,8 @@ contract!(
         a_dictionary_is_followed_from_any_block,
         a_reader_gets_what_it_lacks,
         a_reader_sees_its_owner_and_days,
+        a_reader_notices_that_the_tail_was_lost,
+        a_reader_notices_another_rebuild,
         heads_describe_every_segment,
         a_compaction_keeps_what_came_since,
         a_compaction_of_a_changed_segment_is_refused,
@@ -105,6 +147,11 @@ contract!(
 
 fn days() -> std::ops::RangeInclusive<Day> {
     TODAY.plus(-40)..=TODAY.plus(1)
+}
+
+/// Milliseconds after the beginning of today.
+fn later(millis: i64) -> Millis {
+    Millis(TODAY.start().0 + millis)
 }
 
 fn mark(row: u64) -> Mark {
@@ -372,11 +419,58 @@ async fn a_reader_sees_its_owner_and_days(place: &Place) {
     assert_eq!(store.owners().await.unwrap(), [ACME]);
 }
 
+async fn a_reader_notices_that_the_tail_was_lost(place: &mut Place) {
+    let store = place.open().await;
+    applied(&store, ACME, brings(None, 1, ONE, TODAY, 1)).await;
+    drop(store);
+    let copy = place.copy();
+    let store = place.open().await;
+    applied(&store, ACME, brings(Some(1), 2, ONE, TODAY, 2)).await;
+    let mut reader = Reader::fresh(&store, ACME).await;
+    assert_eq!(reader.held[&(ONE, TODAY)], [1, 2]);
+    let lost = reader.compaction(ONE, TODAY);
+    drop(store);
+
+    place.go_back(&copy);
+    let store = place.open().await;
+    // The same numbers for something else.
+    applied(&store, ACME, brings(Some(1), 3, ONE, TODAY, 3)).await;
+    let mut later = reader.clone();
+    assert_eq!(reader.read(&store, ACME).await, 2);
+    assert_eq!(reader.held[&(ONE, TODAY)], [1, 3]);
+    assert!(!store.compact(lost.clone()).await.unwrap(), "it holds what is lost");
+    applied(&store, ACME, brings(Some(3), 4, ONE, TODAY, 4)).await;
+    assert_eq!(later.read(&store, ACME).await, 3);
+    assert_eq!(later.held[&(ONE, TODAY)], [1, 3, 4]);
+    assert!(!store.compact(lost).await.unwrap(), "it holds what is lost");
+    assert_eq!(reader.read(&store, ACME).await, 1);
+    assert!(store.compact(reader.compaction(ONE, TODAY)).await.unwrap());
+    assert_eq!(Reader::fresh(&store, ACME).await.held[&(ONE, TODAY)], [1, 3, 4]);
+}
+
+async fn a_reader_notices_another_rebuild(place: &mut Place) {
+    let store = place.open().await;
+    applied(&store, ACME, Step { block: Some(block(1, &[1, 2, 3])), ..brings(None, 1, ONE, TODAY, 1) }).await;
+    let old = state(&store, ACME).await;
+    let before = Reader::fresh(&store, ACME).await;
+    drop(store);
+    let copy = place.copy();
+    let store = place.open().await;
+    assert!(store.rebuild(before.rebuild(old, vec![block(2, &[2])])).await.unwrap());
+    let mut reader = Reader::fresh(&store, ACME).await;
+    drop(store);
+
+    place.go_back(&copy);
+    let store = place.open().await;
+    assert!(store.rebuild(before.rebuild(old, vec![block(3, &[3])])).await.unwrap());
+    assert_eq!(reader.read(&store, ACME).await, 1, "these ordinals are of other devices");
+}
+
 async fn heads_describe_every_segment(place: &Place) {
     let store = place.open().await;
     assert_eq!(store.heads().await.unwrap(), []);
     applied(&store, ACME, brings(None, 1, ONE, TODAY, 1)).await;
-    applied(&store, ACME, Step { at: Millis(TODAY.start().0 + 7), ..brings(Some(1), 2, ONE, TODAY, 2) }).await;
+    applied(&store, ACME, Step { at: later(7), ..brings(Some(1), 2, ONE, TODAY, 2) }).await;
     applied(&store, OTHER, brings(None, 1, TWO, TODAY.plus(-1), 3)).await;
     let mut reader = Reader::fresh(&store, ACME).await;
     let heads = store.heads().await.unwrap();
@@ -384,7 +478,7 @@ async fn heads_describe_every_segment(place: &Place) {
     assert_eq!((head.app, head.day, head.version), (ONE, TODAY, reader.known[&(ONE, TODAY)]));
     let delta = blob(&[1]).len() as u64;
     assert_eq!((head.deltas, head.base_bytes, head.timed), ((2, 2 * delta), 0, true));
-    assert_eq!(head.changed_at, Millis(TODAY.start().0 + 7));
+    assert_eq!(head.changed_at, later(7));
     assert_eq!(heads.len(), 2);
 
     assert!(store.compact(Compaction { timed: false, ..reader.compaction(ONE, TODAY) }).await.unwrap());
@@ -417,7 +511,7 @@ async fn a_compaction_of_a_changed_segment_is_refused(place: &Place) {
         owner: ACME,
         app: ONE,
         day: TODAY,
-        from: Version { epoch: 0, generation: 0, sequence: 0 },
+        from: Version::default(),
         pieces: vec![blob(&[1])],
         timed: true,
     };
@@ -429,6 +523,7 @@ async fn a_compaction_of_a_changed_segment_is_refused(place: &Place) {
         Version { epoch: from.epoch + 1, ..from },
         Version { generation: from.generation + 1, ..from },
         Version { sequence: from.sequence + 1, ..from },
+        Version { tag: [9; 8], ..from },
     ] {
         assert!(!store.compact(Compaction { from: wrong, ..first.clone() }).await.unwrap(), "{wrong:?}");
     }
@@ -496,7 +591,7 @@ async fn a_day_expires_whole(place: &Place) {
     applied(&store, OTHER, brings(None, 1, ONE, TODAY.plus(-2), 9)).await;
     let mut reader = Reader::fresh(&store, ACME).await;
     assert!(store.compact(reader.compaction(ONE, TODAY.plus(-2))).await.unwrap());
-    store.expire(ACME, TODAY.plus(-1), Millis(0), Millis(10)).await.unwrap();
+    store.expire(ACME, TODAY.plus(-1), later(0), later(10)).await.unwrap();
     reader.read(&store, ACME).await;
     let kept = BTreeMap::from([((ONE, TODAY.plus(-1)), vec![3]), ((ONE, TODAY), vec![4])]);
     assert_eq!(reader.held, kept);
@@ -506,11 +601,11 @@ async fn a_day_expires_whole(place: &Place) {
     assert_eq!(Reader::fresh(&store, OTHER).await.held, BTreeMap::from([((ONE, TODAY.plus(-2)), vec![9])]));
     assert_eq!(store.marks(SPOOL).await.unwrap()[&ACME], mark(4));
     // A clock that went back does not bring it back; a longer retention may fill it again.
-    applied(&store, ACME, Step { at: Millis(9), ..brings(Some(4), 5, ONE, TODAY.plus(-2), 5) }).await;
-    applied(&store, ACME, Step { at: Millis(9), ..brings(Some(5), 6, ONE, TODAY.plus(-3), 6) }).await;
+    applied(&store, ACME, Step { at: later(9), ..brings(Some(4), 5, ONE, TODAY.plus(-2), 5) }).await;
+    applied(&store, ACME, Step { at: later(9), ..brings(Some(5), 6, ONE, TODAY.plus(-3), 6) }).await;
     let old = |reader: &Reader| reader.held.get(&(ONE, TODAY.plus(-2))).cloned();
     assert_eq!(old(&Reader::fresh(&store, ACME).await), None);
-    applied(&store, ACME, Step { at: Millis(10), ..brings(Some(6), 7, ONE, TODAY.plus(-2), 7) }).await;
+    applied(&store, ACME, Step { at: later(10), ..brings(Some(6), 7, ONE, TODAY.plus(-2), 7) }).await;
     let reader = Reader::fresh(&store, ACME).await;
     assert_eq!(old(&reader), Some(vec![7]));
     assert_eq!(reader.held[&(ONE, TODAY.plus(-3))], [6]);
@@ -521,13 +616,13 @@ async fn marks_and_receipts_expire_by_age(place: &Place) {
     let store = place.open().await;
     let other = SpoolId([8; 16]);
     let receipts = vec![(mark(1), b"old".to_vec())];
-    applied(&store, ACME, Step { receipts, at: Millis(100), ..brings(None, 1, ONE, TODAY, 1) }).await;
+    applied(&store, ACME, Step { receipts, at: later(100), ..brings(None, 1, ONE, TODAY, 1) }).await;
     let receipts = vec![(mark(1), b"new".to_vec())];
-    applied(&store, ACME, Step { spool: other, receipts, at: Millis(200), ..brings(None, 1, ONE, TODAY, 2) }).await;
-    applied(&store, OTHER, Step { at: Millis(100), ..brings(None, 1, ONE, TODAY, 3) }).await;
-    store.expire(ACME, TODAY, Millis(100), Millis(300)).await.unwrap();
+    applied(&store, ACME, Step { spool: other, receipts, at: later(200), ..brings(None, 1, ONE, TODAY, 2) }).await;
+    applied(&store, OTHER, Step { at: later(100), ..brings(None, 1, ONE, TODAY, 3) }).await;
+    store.expire(ACME, TODAY, later(100), later(300)).await.unwrap();
     assert_eq!(store.marks(SPOOL).await.unwrap().len(), 2);
-    store.expire(ACME, TODAY, Millis(200), Millis(300)).await.unwrap();
+    store.expire(ACME, TODAY, later(200), later(300)).await.unwrap();
     assert_eq!(store.marks(SPOOL).await.unwrap(), HashMap::from([(OTHER, mark(1))]));
     assert_eq!(store.receipt(ACME, SPOOL, 1).await.unwrap(), None);
     assert_eq!(store.marks(other).await.unwrap(), HashMap::from([(ACME, mark(1))]));
@@ -538,7 +633,7 @@ async fn an_erased_app_does_not_come_back(place: &Place) {
     let store = place.open().await;
     applied(&store, ACME, Step { incomplete: vec![(ONE, TODAY)], ..brings(None, 1, ONE, TODAY, 1) }).await;
     applied(&store, ACME, brings(Some(1), 2, TWO, TODAY, 2)).await;
-    store.erase(ACME, Some(ONE), Millis(500)).await.unwrap();
+    store.erase(ACME, Some(ONE), later(500)).await.unwrap();
     let reader = Reader::fresh(&store, ACME).await;
     assert_eq!((reader.held, reader.incomplete), (BTreeMap::from([((TWO, TODAY), vec![2])]), BTreeSet::new()));
     // What still comes from a spool: the other app's part of a step arrives, the erased one's does not.
@@ -563,7 +658,7 @@ async fn an_erased_owner_does_not_come_back(place: &Place) {
     let first = Step { block: Some(block(1, &[1])), receipts, ..brings(None, 1, ONE, TODAY, 1) };
     applied(&store, ACME, first).await;
     applied(&store, OTHER, brings(None, 1, ONE, TODAY, 2)).await;
-    store.erase(ACME, None, Millis(500)).await.unwrap();
+    store.erase(ACME, None, later(500)).await.unwrap();
     // Its rows are passed over once and for all: the steps succeed, with every block that they need.
     let late = |from, to, id| Step {
         block: Some(block(id, &[id])),
@@ -585,7 +680,7 @@ async fn an_erased_owner_does_not_come_back(place: &Place) {
     assert_eq!(store.marks(SPOOL).await.unwrap(), HashMap::from([(ACME, mark(3)), (OTHER, mark(1))]));
     assert_eq!(Reader::fresh(&store, OTHER).await.held, BTreeMap::from([((ONE, TODAY), vec![2])]));
     // The memory of it goes with the last mark that could bring it back.
-    store.expire(ACME, TODAY, Millis(i64::MAX), Millis(600)).await.unwrap();
+    store.expire(ACME, TODAY, Millis(i64::MAX), later(600)).await.unwrap();
     assert_eq!(store.owners().await.unwrap(), [OTHER]);
 }
 
@@ -630,7 +725,7 @@ async fn reopening_keeps_everything(place: &Place) {
     assert!(store.compact(reader.compaction(ONE, TODAY)).await.unwrap());
     let expected_dictionary = state(&store, ACME).await;
     applied(&store, ACME, Step { expected_dictionary, ..brings(Some(1), 2, ONE, TODAY, 2) }).await;
-    store.erase(ACME, Some(TWO), Millis(500)).await.unwrap();
+    store.erase(ACME, Some(TWO), later(500)).await.unwrap();
     let (heads, reader) = (store.heads().await.unwrap(), Reader::fresh(&store, ACME).await);
     drop(store);
 
@@ -670,7 +765,7 @@ async fn a_newer_embedded_store_is_refused_and_left_alone() {
     let rows = rusqlite::Connection::open(&path).unwrap();
     rows.execute_batch("UPDATE installation SET format = format + 1; DROP TABLE receipt;").unwrap();
     let refused = place.open_as(&place.installation).await.unwrap_err();
-    assert_eq!(refused.to_string(), format!("the store at {} has format 2; this build reads up to 1", path.display()));
+    assert_eq!(refused.to_string(), format!("the store at {} has format 3; this build reads up to 2", path.display()));
     let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'receipt'";
     assert_eq!(rows.query_row(tables, [], |row| row.get(0)), Ok(0), "a newer build may have dropped it");
 }

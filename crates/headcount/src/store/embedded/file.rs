@@ -16,7 +16,13 @@ use crate::installation::Installation;
 use crate::private::create_private;
 
 /// The version of the tables.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
+/// From format 1: segments and deltas have tags.
+const TAGS: &str = "\
+    ALTER TABLE segment ADD COLUMN tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
+    ALTER TABLE segment ADD COLUMN first_tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
+    ALTER TABLE delta ADD COLUMN tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
+    UPDATE installation SET format = 2;";
 /// The most damaged files that are kept. With so many there is something wrong that a new file does not mend.
 const MOST_DAMAGED: u32 = 9;
 
@@ -166,27 +172,25 @@ fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> R
     if format > FORMAT {
         return Err(StoreError::Newer { path, found: format, known: FORMAT });
     }
-    if found != own.id.to_string() || found_fingerprint != fingerprint(own) {
+    if found != own.id.to_string() || found_fingerprint != own.fingerprint() {
         return Err(StoreError::Foreign { path, found, own: own.id.to_string() });
     }
     Ok(())
 }
 
-/// Creates what is missing, all at once.
+/// Creates what is missing, and brings what an older build wrote up to date, all at once.
 fn create(writer: &mut Connection, own: &Installation) -> rusqlite::Result<()> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(include_str!("schema.sql"))?;
     transaction.execute(
         "INSERT INTO installation (id, fingerprint, format) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
-        params![own.id.to_string(), fingerprint(own), FORMAT],
+        params![own.id.to_string(), own.fingerprint(), FORMAT],
     )?;
+    let format: i64 = transaction.query_row("SELECT format FROM installation", [], |row| row.get(0))?;
+    if format < 2 {
+        transaction.execute_batch(TAGS)?;
+    }
     transaction.commit()
-}
-
-fn fingerprint(own: &Installation) -> [u8; 8] {
-    let mut first = [0; 8];
-    first.copy_from_slice(&blake3::hash(&own.secret).as_bytes()[..8]);
-    first
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -4,13 +4,11 @@ use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::{AppId, OwnerId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::super::{BlobAt, Compaction, DictionaryState, Rebuild, Version};
+use super::super::{BlobAt, Compaction, DictionaryState, EXPIRED_DAYS, Rebuild, Version};
+use super::read::continues;
 use super::step::{append_block, mark_incomplete, write_state};
 use super::{dictionary_state, version};
 use crate::failpoint::{self, Point};
-
-/// For how many days it is remembered that a day has expired: as long as the longest report.
-const EXPIRED_DAYS: i32 = 400;
 
 fn version_of(
     transaction: &Transaction<'_>,
@@ -19,17 +17,17 @@ fn version_of(
     day: Day,
 ) -> rusqlite::Result<Option<Version>> {
     transaction
-        .prepare_cached("SELECT epoch, generation, sequence FROM segment WHERE owner = ?1 AND app = ?2 AND day = ?3")?
+        .prepare_cached(
+            "SELECT epoch, generation, sequence, tag FROM segment WHERE owner = ?1 AND app = ?2 AND day = ?3",
+        )?
         .query_row(params![owner.0.as_bytes(), app.0.as_bytes(), day.0], |row| version(row, 0))
         .optional()
 }
 
 pub(super) fn compact(transaction: &Transaction<'_>, compaction: &Compaction) -> rusqlite::Result<bool> {
     let Compaction { owner, app, day, from, pieces, timed } = compaction;
-    let unchanged = version_of(transaction, *owner, *app, *day)?.is_some_and(|now| {
-        (now.epoch, now.generation) == (from.epoch, from.generation) && now.sequence >= from.sequence
-    });
-    if !unchanged {
+    let Some(now) = version_of(transaction, *owner, *app, *day)? else { return Ok(false) };
+    if !continues(transaction, (*owner, *app, *day), now, *from)? {
         return Ok(false);
     }
     replace_base(transaction, (*owner, *app, *day), *from, pieces, *timed)?;
@@ -52,7 +50,7 @@ fn replace_base(
         .prepare_cached("DELETE FROM delta WHERE owner = ?1 AND app = ?2 AND day = ?3 AND sequence < ?4")?
         .execute(params![key.0, key.1, key.2, from.sequence as i64])?;
     failpoint::reach(Point::StoreCompacting);
-    let generation = from.generation as i64 + 1;
+    let (generation, from_sequence) = (from.generation as i64 + 1, from.sequence as i64);
     let mut bytes = 0;
     for (place, piece) in pieces.iter().enumerate() {
         bytes += piece.len();
@@ -64,9 +62,20 @@ fn replace_base(
     }
     transaction
         .prepare_cached(
-            "UPDATE segment SET generation = ?4, epoch = ?5, base_bytes = ?6, timed = ?7 WHERE owner = ?1 AND app = ?2 AND day = ?3",
+            "UPDATE segment SET generation = ?4, epoch = ?5, base_bytes = ?6, timed = ?7, first_tag = ?8, \
+             tag = CASE WHEN sequence = ?9 THEN ?8 ELSE tag END WHERE owner = ?1 AND app = ?2 AND day = ?3",
         )?
-        .execute(params![key.0, key.1, key.2, generation, from.epoch as i64, bytes as i64, timed])
+        .execute(params![
+            key.0,
+            key.1,
+            key.2,
+            generation,
+            from.epoch as i64,
+            bytes as i64,
+            timed,
+            from.tag,
+            from_sequence
+        ])
         .map(drop)
 }
 
@@ -98,7 +107,9 @@ pub(super) fn rebuild(transaction: &Transaction<'_>, rebuild: &Rebuild) -> rusql
     write_state(transaction, owner, DictionaryState { epoch, last_block }, ordinals, rebuild.at)?;
     for (app, day, pieces, timed) in &rebuild.bases {
         let Some(&expected) = rebuild.expected.get(&(*app, *day)) else { continue };
-        replace_base(transaction, (owner, *app, *day), Version { epoch, ..expected }, pieces, *timed)?;
+        // What readers had before is nothing that these ordinals could be added to.
+        let from = Version { epoch, tag: rand::random(), ..expected };
+        replace_base(transaction, (owner, *app, *day), from, pieces, *timed)?;
     }
     Ok(true)
 }

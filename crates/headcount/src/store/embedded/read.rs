@@ -10,7 +10,7 @@ use headcount_engine::id::{AppId, OwnerId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::super::{Base, Blob, BlobAt, Block, DictionaryState, DictionaryTail, Head, Loaded, Version, View};
-use super::{app_id, day_of, dictionary_state, owner_id, version};
+use super::{app_id, day_of, dictionary_state, owner_id, tag_before, version};
 use headcount_engine::mark::{Mark, SpoolId};
 
 pub(super) fn marks(transaction: &Transaction<'_>, spool: SpoolId) -> rusqlite::Result<HashMap<OwnerId, Mark>> {
@@ -76,15 +76,15 @@ pub(super) fn view(
     let mut view = View::default();
     let range = params![owner.0.as_bytes(), days.start().0, days.end().0];
     let mut statement = transaction.prepare_cached(
-        "SELECT app, day, epoch, generation, sequence FROM segment WHERE owner = ?1 AND day BETWEEN ?2 AND ?3",
+        "SELECT app, day, epoch, generation, sequence, tag FROM segment WHERE owner = ?1 AND day BETWEEN ?2 AND ?3",
     )?;
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
         let (app, day, version) = (app_id(row, 0)?, day_of(row, 1)?, version(row, 2)?);
-        // A reader that is ahead has seen what the store has lost since.
-        let known = known.get(&(app, day)).filter(|known| {
-            (known.epoch, known.generation) == (version.epoch, version.generation) && known.sequence <= version.sequence
-        });
+        let known = match known.get(&(app, day)) {
+            Some(known) if continues(transaction, (owner, app, day), version, *known)? => Some(known),
+            Some(_) | None => None,
+        };
         let base = match known {
             Some(_) => None,
             None => Some(Base { pieces: pieces(transaction, owner, app, day, version.generation)? }),
@@ -100,6 +100,18 @@ pub(super) fn view(
         .query_map(range, |row| Ok((app_id(row, 0)?, day_of(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(view)
+}
+
+/// Whether the segment is what a reader has, and perhaps more. A reader that is ahead, or has read another delta under the
+/// same number, has seen what the store has lost since.
+pub(super) fn continues(
+    transaction: &Transaction<'_>,
+    key: (OwnerId, AppId, Day),
+    now: Version,
+    known: Version,
+) -> rusqlite::Result<bool> {
+    let is_of_base = (known.epoch, known.generation) == (now.epoch, now.generation) && known.sequence <= now.sequence;
+    Ok(is_of_base && tag_before(transaction, key, now, known.sequence)? == Some(known.tag))
 }
 
 fn pieces(
@@ -147,7 +159,7 @@ pub(super) fn damage(transaction: &Transaction<'_>) -> rusqlite::Result<(u64, Ve
 pub(super) fn heads(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Head>> {
     transaction
         .prepare_cached(
-            "SELECT s.owner, s.app, s.day, s.epoch, s.generation, s.sequence, s.base_bytes, s.timed, s.changed_at, \
+            "SELECT s.owner, s.app, s.day, s.epoch, s.generation, s.sequence, s.tag, s.base_bytes, s.timed, s.changed_at, \
              count(d.sequence), coalesce(sum(length(d.bytes)), 0) \
              FROM segment s LEFT JOIN delta d ON d.owner = s.owner AND d.app = s.app AND d.day = s.day \
              GROUP BY s.owner, s.app, s.day",
@@ -158,10 +170,10 @@ pub(super) fn heads(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Head>
                 app: app_id(row, 1)?,
                 day: day_of(row, 2)?,
                 version: version(row, 3)?,
-                base_bytes: row.get::<_, i64>(6)? as u64,
-                timed: row.get(7)?,
-                changed_at: Millis(row.get(8)?),
-                deltas: (row.get::<_, i64>(9)? as u64, row.get::<_, i64>(10)? as u64),
+                base_bytes: row.get::<_, i64>(7)? as u64,
+                timed: row.get(8)?,
+                changed_at: Millis(row.get(9)?),
+                deltas: (row.get::<_, i64>(10)? as u64, row.get::<_, i64>(11)? as u64),
             })
         })?
         .collect()

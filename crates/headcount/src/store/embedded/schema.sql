@@ -17,16 +17,18 @@ CREATE TABLE IF NOT EXISTS receipt (
     PRIMARY KEY (spool, owner, row)
 );
 
--- One app-day: its state; its base lies in `piece`, what came since in `delta`.
+-- One app-day: its state; its base lies in `piece`, what came since in `delta`. Its tag is that of the newest delta, or of
+-- a rebuilt base; its first_tag is that of the newest delta that the base holds.
 CREATE TABLE IF NOT EXISTS segment (
     owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL,
     epoch INTEGER NOT NULL, generation INTEGER NOT NULL, sequence INTEGER NOT NULL,
     base_bytes INTEGER NOT NULL, timed INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+    tag BLOB NOT NULL DEFAULT x'0000000000000000', first_tag BLOB NOT NULL DEFAULT x'0000000000000000',
     PRIMARY KEY (owner, app, day)
 );
 CREATE TABLE IF NOT EXISTS delta (
     owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, sequence INTEGER NOT NULL, bytes BLOB NOT NULL,
-    PRIMARY KEY (owner, app, day, sequence)
+    tag BLOB NOT NULL DEFAULT x'0000000000000000', PRIMARY KEY (owner, app, day, sequence)
 );
 CREATE TABLE IF NOT EXISTS piece (
     owner BLOB NOT NULL, app BLOB NOT NULL, day INTEGER NOT NULL, generation INTEGER NOT NULL, place INTEGER NOT NULL,

@@ -29,11 +29,12 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
         append_block(transaction, owner, ordinals, block)?;
         write_state(transaction, owner, state, ordinals + block.pseudonyms.len() as u64, since)?;
     }
+    let tag: [u8; 8] = rand::random();
     for (app, day, bytes) in &step.deltas {
         if is_expired(transaction, owner, (*app, *day), step.at)? {
             tracing::warn!(%owner, %app, %day, "events of a day that has expired are dropped: the clock has gone back");
         } else if !is_erased(transaction, owner, Some(*app))? {
-            append_delta(transaction, owner, *app, *day, (state.epoch, bytes, step.at))?;
+            append_delta(transaction, (owner, *app, *day), (state.epoch, bytes, step.at), tag)?;
         }
     }
     for (app, day) in &step.incomplete {
@@ -114,25 +115,26 @@ pub(super) fn write_state(
 
 fn append_delta(
     transaction: &Transaction<'_>,
-    owner: OwnerId,
-    app: AppId,
-    day: Day,
+    (owner, app, day): (OwnerId, AppId, Day),
     (epoch, bytes, at): (u64, &[u8], Millis),
+    tag: [u8; 8],
 ) -> rusqlite::Result<()> {
     let key = (owner.0.as_bytes(), app.0.as_bytes(), day.0);
     // The first generation is the moment: a store that lost the segment and gets it again has a newer one, so that
     // nobody takes the old one for it.
     let sequence: i64 = transaction
         .prepare_cached(
-            "INSERT INTO segment (owner, app, day, epoch, generation, sequence, base_bytes, timed, changed_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 1, ?5) \
-             ON CONFLICT (owner, app, day) DO UPDATE SET sequence = sequence + 1, changed_at = max(changed_at, ?5) \
+            "INSERT INTO segment \
+             (owner, app, day, epoch, generation, sequence, base_bytes, timed, changed_at, tag, first_tag) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, 1, ?5, ?6, ?6) \
+             ON CONFLICT (owner, app, day) DO UPDATE SET \
+             sequence = sequence + 1, changed_at = max(changed_at, ?5), tag = ?6 \
              RETURNING sequence - 1",
         )?
-        .query_row(params![key.0, key.1, key.2, epoch as i64, at.0], |row| row.get(0))?;
+        .query_row(params![key.0, key.1, key.2, epoch as i64, at.0, tag], |row| row.get(0))?;
     transaction
-        .prepare_cached("INSERT INTO delta (owner, app, day, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![key.0, key.1, key.2, sequence, bytes])
+        .prepare_cached("INSERT INTO delta (owner, app, day, sequence, bytes, tag) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![key.0, key.1, key.2, sequence, bytes, tag])
         .map(drop)
 }
 

@@ -17,13 +17,13 @@ const IGNORED: &str = "ignored: these variables of faynoSync mean nothing here";
 #[test]
 fn the_start_says_what_is_off_and_what_is_ignored() {
     let folder = fresh_directory();
-    let mut server = Server::start(&folder, &[("REDIS_DB", "0"), ("JWT_SECRET", "CANARY")], &[]);
+    let mut server = Server::start(&folder, &[("S3_REGION", "x"), ("JWT_SECRET", "CANARY")], &[]);
     server.signal("TERM");
     server.wait();
     let log = server.log();
     assert_eq!(lines_with(&log, OFF).len(), 1, "{log}");
     let ignored = lines_with(&log, IGNORED);
-    assert_eq!(ignored.iter().map(|line| &line["variables"]).collect::<Vec<_>>(), ["JWT_SECRET, REDIS_DB"], "{log}");
+    assert_eq!(ignored.iter().map(|line| &line["variables"]).collect::<Vec<_>>(), ["JWT_SECRET, S3_REGION"], "{log}");
     assert_eq!(lines_with(&log, "stopping on SIGTERM").len(), 1, "{log}");
     assert!(!log.contains("CANARY"));
 

@@ -156,7 +156,7 @@ fn what_is_no_setting_is_refused() {
 fn the_dotenv_of_the_working_directory_applies() {
     let folder = fresh_directory();
     let key = "a secret that is not shown";
-    std::fs::write(folder.join(".env"), format!("API_KEY='{key}'\nENABLE_TELEMETRY=true\nREDIS_DB=0\n")).unwrap();
+    std::fs::write(folder.join(".env"), format!("API_KEY='{key}'\nENABLE_TELEMETRY=true\nS3_REGION=x\n")).unwrap();
 
     let shown = run(&folder, &[("HEADCOUNT_SESSION_HOURS", "3")], &["config", "--retention-days", "60"], b"");
     assert_eq!((shown.code, &*shown.stderr), (Some(0), ""));
@@ -165,7 +165,7 @@ fn the_dotenv_of_the_working_directory_applies() {
         "HEADCOUNT_TELEMETRY=true                         # .env: ENABLE_TELEMETRY",
         "HEADCOUNT_SESSION_HOURS=3                        # environment: HEADCOUNT_SESSION_HOURS",
         "HEADCOUNT_RETENTION_DAYS=60                      # command line: --retention-days",
-        "# ignored, they mean nothing here: REDIS_DB",
+        "# ignored, they mean nothing here: S3_REGION",
     ] {
         assert!(shown.stdout.lines().any(|shown| shown == line), "{line}\n{}", shown.stdout);
     }

@@ -9,3 +9,5 @@ mod one;
 mod proxy;
 mod resp;
 mod sentinel;
+
+pub(crate) use self::one::{Log, One};

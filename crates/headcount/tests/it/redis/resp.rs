@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One value of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     Error(String),
     Integer(i64),
@@ -22,7 +22,7 @@ pub(super) enum Value {
 
 impl Value {
     /// The value as text, whatever it is.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Error(text) => format!("-{text}"),
@@ -33,7 +33,7 @@ impl Value {
         }
     }
 
-    pub(super) fn list(self) -> Vec<Self> {
+    pub(crate) fn list(self) -> Vec<Self> {
         let Self::List(values) = self else { panic!("no list: {self:?}") };
         values
     }

@@ -166,7 +166,7 @@ impl History {
         let place = Place::fresh(kind);
         let store = place.open().await;
         let owners = [ACME, OTHER].map(|owner| (owner, Owner::default())).into();
-        Self { place, store, owners, followers: BTreeMap::new(), remembered: Default::default(), turn: 0 }
+        Self { place, store, owners, followers: BTreeMap::new(), remembered: Default::default(), turn: TODAY.start().0 }
     }
 
     async fn act(&mut self, act: Act) -> Result<(), TestCaseError> {
@@ -320,7 +320,7 @@ fn store_has_dictionary(state: &DictionaryState) -> bool {
 }
 
 pub(super) fn any_history_is_that_of_the_model(kind: Kind) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(acts in proptest::collection::vec(act(), 1..40))| {
         runtime.block_on(async {

@@ -1,0 +1,182 @@
+//! A server whose segments live in a Redis.
+
+use std::time::{Duration, Instant};
+
+use headcount::app::App;
+use headcount::clock::Clock;
+use headcount::config::{Config, ServeArgs, Variables};
+use headcount::store::{BlobAt, Step};
+use serde_json::Value;
+
+use crate::app::{Caller, TestApp, fresh_directory};
+use crate::http::shop;
+use crate::readme::{between, document};
+use crate::redis::{Log, One};
+
+use super::{ACME, Kind, ONE, Place, Reader, SPOOL, TODAY, TWO, applied, block, brings, later, mark, state};
+
+/// How long a server may take to find Redis again.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+fn url(port: u16) -> String {
+    format!("redis://127.0.0.1:{port}")
+}
+
+async fn with_redis(url: &str) -> TestApp {
+    TestApp::with(&[("REDIS_URL", url)]).await
+}
+
+async fn check(app: &TestApp, owner: &str, device: u32) {
+    let path =
+        format!("/checkVersion?app_name=myapp&version=1.0.0&channel=stable&platform=darwin&arch=amd64&owner={owner}");
+    let reply = app.request("GET", &path).header("X-Device-ID", &format!("device-{device:04}")).send().await;
+    assert_eq!((reply.status, reply.header("headcount")), (200, Some("recorded")), "{reply:?}");
+}
+
+/// Requests and devices of today, as soon as the report is answered.
+async fn counted(caller: &Caller<'_>) -> (u64, u64) {
+    let started = Instant::now();
+    loop {
+        let reply = caller.get("/telemetry?range=week").await;
+        if reply.status == 200 {
+            let report: Value = reply.json();
+            let number = |name: &str| report["summary"][name].as_u64().unwrap();
+            return (number("total_requests"), number("unique_clients"));
+        }
+        assert_eq!(reply.status, 503, "{reply:?}");
+        assert!(started.elapsed() < DEADLINE, "{reply:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_are_counted_in_a_redis() {
+    let redis = One::start(Log::None);
+    let app = with_redis(&url(redis.port())).await;
+    let caller = shop::open(&app, "acme").await;
+    for device in [1, 2, 1, 3] {
+        check(&app, "acme", device).await;
+    }
+    assert_eq!(counted(&caller).await, (4, 3));
+    app.app.keeper.round().await.unwrap();
+    check(&app, "acme", 4).await;
+    assert_eq!(counted(&caller).await, (5, 4));
+    assert!(!app.directory().join("store.db").exists());
+    drop(caller);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_starts_without_its_redis_and_finds_it() {
+    let mut redis = One::start(Log::None);
+    redis.kill();
+    let app = with_redis(&url(redis.port())).await;
+    let caller = shop::open(&app, "acme").await;
+    check(&app, "acme", 1).await;
+    let reply = caller.get("/telemetry?range=week").await;
+    assert_eq!(reply.status, 503, "{reply:?}");
+    redis.start_again();
+    assert_eq!(counted(&caller).await, (1, 1));
+    // What it had is gone with it; what the journal keeps is not.
+    redis.kill();
+    check(&app, "acme", 2).await;
+    redis.start_again();
+    assert_eq!(counted(&caller).await, (2, 2));
+    drop(caller);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_shipped_to_a_redis_that_may_evict() {
+    let redis = One::with(Log::None, &[("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru")]);
+    let app = with_redis(&url(redis.port())).await;
+    let caller = shop::open(&app, "acme").await;
+    check(&app, "acme", 1).await;
+    assert_eq!(caller.get("/telemetry?range=week").await.status, 503);
+    let ready = app.get("/ready").await;
+    let said = ready.json()["store"].as_str().unwrap_or_default().to_owned();
+    assert!(ready.status == 200 && said.contains("set `maxmemory-policy noeviction`"), "{ready:?}");
+    assert_eq!(redis.ask(&["DBSIZE"]).text(), "0");
+    drop(caller);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_of_another_installation_stops_the_start() {
+    let redis = One::start(Log::None);
+    with_redis(&url(redis.port())).await.stop().await;
+    let settings = [("HEADCOUNT_DATA_DIR", fresh_directory().display().to_string()), ("REDIS_URL", url(redis.port()))];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
+    let config = Config::load(&ServeArgs::default(), &settings, &Variables::default()).unwrap();
+    let refused = App::open(config, Clock::wall()).await.unwrap_err();
+    let expected = format!("the store at {} belongs to another installation", url(redis.port()));
+    assert!(refused.to_string().starts_with(&expected), "{refused}");
+}
+
+/// The key with a word for each part of it that is not the same in every store.
+fn pattern(key: &str) -> String {
+    let is_date = |part: &str| part.parse::<headcount_engine::day::Day>().is_ok();
+    let parts: Vec<&str> = key.split(':').collect();
+    let word = |at: usize| match at {
+        1 if parts[1].starts_with('{') => "{OWNER}",
+        2 if parts.len() > 3 && parts[2] != "aside" => "SPACE",
+        3.. if is_date(parts[at]) => "DATE",
+        4 if parts[1].starts_with('{') => "APP",
+        5 if parts[2] == "aside" => "BLOB",
+        5 => "BASE",
+        6 => "PLACE",
+        _ => parts[at],
+    };
+    (0..parts.len()).map(word).collect::<Vec<_>>().join(":")
+}
+
+/// Leaves every kind of key.
+async fn use_all_of(place: &Place) {
+    let store = place.open().await;
+    let day = TODAY.plus(-1);
+    let receipts = vec![(mark(1), b"accepted".to_vec())];
+    let first = Step { block: Some(block(1, &[1, 2])), receipts, ..brings(None, 1, ONE, TODAY, 1) };
+    applied(&store, ACME, first).await;
+    let expected_dictionary = state(&store, ACME).await;
+    for (row, app, day) in [(2, ONE, TODAY), (3, TWO, day), (4, ONE, TODAY.plus(-9)), (5, TWO, TODAY)] {
+        let step = Step { expected_dictionary, ..brings(Some(row - 1), row, app, day, row) };
+        applied(&store, ACME, Step { incomplete: vec![(app, day)], ..step }).await;
+    }
+    store.expire(ACME, TODAY.plus(-5), later(0), later(0)).await.unwrap();
+    store.set_aside(ACME, ONE, TODAY, BlobAt::Delta(1)).await.unwrap();
+    let reader = Reader::fresh(&store, ACME).await;
+    assert!(store.compact(reader.compaction(ONE, TODAY)).await.unwrap());
+    let reader = Reader::fresh(&store, ACME).await;
+    assert!(store.rebuild(reader.rebuild(expected_dictionary, vec![block(2, &[2])])).await.unwrap());
+    let expected_dictionary = state(&store, ACME).await;
+    applied(&store, ACME, Step { expected_dictionary, ..brings(Some(5), 6, ONE, TODAY, 6) }).await;
+    store.erase(ACME, Some(TWO), later(0)).await.unwrap();
+    assert_eq!(store.marks(SPOOL).await.unwrap()[&ACME], mark(6));
+}
+
+#[tokio::test]
+async fn every_key_is_documented_and_goes_by_itself() {
+    let place = Place::fresh(Kind::Redis);
+    use_all_of(&place).await;
+    let text = document("docs/redis.md");
+    let mut documented: Vec<(String, String)> = between(&text, "<!-- keys:", "<!-- keys end -->")
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+            (columns[1].trim_matches('`').to_owned(), columns[2].to_owned())
+        })
+        .collect();
+    let redis = place.redis.as_ref().unwrap();
+    let mut found = Vec::new();
+    for key in redis.ask(&["KEYS", "*"]).list() {
+        let (key, kind) = (key.text(), redis.ask(&["TYPE", &key.text()]).text());
+        let lives: i64 = redis.ask(&["PTTL", &key]).text().parse().unwrap();
+        assert_eq!(lives < 0, ["hc:installation", "hc:owners"].contains(&key.as_str()), "{key} lives {lives}");
+        found.push((pattern(&key), kind));
+    }
+    found.sort();
+    found.dedup();
+    documented.sort();
+    assert_eq!(found, documented);
+}
