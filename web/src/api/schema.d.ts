@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This description */
+        /**
+         * This description
+         * @description May be called by anybody, without credentials.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -55,7 +58,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process lives */
+        /**
+         * Whether the process lives
+         * @description May be called by anybody, without credentials.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -91,7 +97,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether checks can be answered */
+        /**
+         * Whether checks can be answered
+         * @description May be called by anybody, without credentials.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -132,6 +141,8 @@ export interface paths {
         /**
          * Count checks that were made earlier, or elsewhere
          * @description Lines may come in any order: `at` decides. A line is rejected alone: for an unknown name, a bad device id or version, a day outside the retention or more than an hour ahead, or because it is not a JSON object; other fields are passed over. Without `Import-Id` the body is one import: broken off, nothing of it counts. With `Import-Id` and `Import-Chunk` a chunk of at most 10,000 lines counts once: sent again, it gets the first reply; another body under its number is refused with 409, and so is a gap. After a 503 or a broken connection, send the chunk again.
+         *
+         *     May be called by administrators.
          */
         post: {
             parameters: {
@@ -223,7 +234,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create one app */
+        /**
+         * Create one app
+         * @description May be called by administrators, and by team users with `apps.create`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -273,7 +287,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List every app in the order of creation */
+        /**
+         * List every app in the order of creation
+         * @description May be called by administrators.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -320,7 +337,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change or rename one app; what is not given stays */
+        /**
+         * Change or rename one app; what is not given stays
+         * @description May be called by administrators, and by team users with `apps.edit`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -373,7 +393,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one app that has no releases */
+        /**
+         * Delete one app that has no releases
+         * @description May be called by administrators, and by team users with `apps.delete`.
+         */
         delete: {
             parameters: {
                 query?: {
@@ -423,6 +446,8 @@ export interface paths {
         /**
          * Which devices run which version
          * @description The header `Headcount-As-Of` says which moment the numbers show: they include every event that this instance recorded before the request.
+         *
+         *     May be called by administrators.
          */
         get: {
             parameters: {
@@ -485,7 +510,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Find the files of the newest published release of an app */
+        /**
+         * Find the files of the newest published release of an app
+         * @description May be called by anybody, without credentials.
+         */
         get: {
             parameters: {
                 query?: {
@@ -559,7 +587,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Register one release */
+        /**
+         * Register one release
+         * @description May be called by administrators, and by team users with `apps.upload`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -609,7 +640,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change one release; what is not given stays */
+        /**
+         * Change one release; what is not given stays
+         * @description May be called by administrators, and by team users with `apps.edit`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -660,7 +694,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one release */
+        /**
+         * Delete one release
+         * @description May be called by administrators, and by team users with `apps.delete`.
+         */
         delete: {
             parameters: {
                 query?: {
@@ -705,7 +742,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List releases, the newest version first */
+        /**
+         * List releases, the newest version first
+         * @description May be called by administrators.
+         */
         get: {
             parameters: {
                 query?: {
@@ -761,7 +801,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create one channel */
+        /**
+         * Create one channel
+         * @description May be called by administrators, and by team users with `channels.create`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -809,7 +852,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List every channel in the order of creation */
+        /**
+         * List every channel in the order of creation
+         * @description May be called by administrators.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -856,7 +902,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change or rename one channel */
+        /**
+         * Change or rename one channel
+         * @description May be called by administrators, and by team users with `channels.edit`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -907,7 +956,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one channel that no release refers to */
+        /**
+         * Delete one channel that no release refers to
+         * @description May be called by administrators, and by team users with `channels.delete`.
+         */
         delete: {
             parameters: {
                 query?: {
@@ -954,7 +1006,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create one platform */
+        /**
+         * Create one platform
+         * @description May be called by administrators, and by team users with `platforms.create`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1002,7 +1057,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List every platform in the order of creation */
+        /**
+         * List every platform in the order of creation
+         * @description May be called by administrators.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -1049,7 +1107,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change or rename one platform */
+        /**
+         * Change or rename one platform
+         * @description May be called by administrators, and by team users with `platforms.edit`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1100,7 +1161,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one platform that no release refers to */
+        /**
+         * Delete one platform that no release refers to
+         * @description May be called by administrators, and by team users with `platforms.delete`.
+         */
         delete: {
             parameters: {
                 query?: {
@@ -1147,7 +1211,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create one arch */
+        /**
+         * Create one arch
+         * @description May be called by administrators, and by team users with `archs.create`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1195,7 +1262,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List every arch in the order of creation */
+        /**
+         * List every arch in the order of creation
+         * @description May be called by administrators.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -1242,7 +1312,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change or rename one arch */
+        /**
+         * Change or rename one arch
+         * @description May be called by administrators, and by team users with `archs.edit`.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1293,7 +1366,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one arch that no release refers to */
+        /**
+         * Delete one arch that no release refers to
+         * @description May be called by administrators, and by team users with `archs.delete`.
+         */
         delete: {
             parameters: {
                 query?: {
@@ -1338,7 +1414,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the versions of one app, the newest version first */
+        /**
+         * List the versions of one app, the newest version first
+         * @description May be called by administrators.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1403,6 +1482,8 @@ export interface paths {
         /**
          * Ask for an update
          * @description Answered from the release catalog and counted once if the request names a device. The reply's header `Headcount` says what became of it: `recorded`, `unconfirmed`, or `skipped; reason=R`.
+         *
+         *     May be called by anybody, without credentials.
          */
         get: {
             parameters: {
@@ -1474,6 +1555,8 @@ export interface paths {
         /**
          * Say what a device runs
          * @description For clients that learned of updates elsewhere. Counted if something is published for the application, channel, platform and architecture, and the request names a device. The reply is the same in any case; its header `Headcount` says what became of it: `recorded`, `unconfirmed`, or `skipped; reason=R`.
+         *
+         *     May be called by anybody, without credentials.
          */
         get: {
             parameters: {
@@ -1543,7 +1626,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log in */
+        /**
+         * Log in
+         * @description May be called by anybody, without credentials.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1591,7 +1677,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say who the caller is */
+        /**
+         * Say who the caller is
+         * @description May be called by administrators and team users.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -1638,7 +1727,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create the first administrator, once, by the token of the start */
+        /**
+         * Create the first administrator, once, by the token of the start
+         * @description May be called by anybody, without credentials.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1688,7 +1780,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an administrator by the signup key; 404 without one */
+        /**
+         * Create an administrator by the signup key; 404 without one
+         * @description May be called by anybody, without credentials.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1738,7 +1833,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change the password of the own account */
+        /**
+         * Change the password of the own account
+         * @description May be called by administrators.
+         */
         post: {
             parameters: {
                 query?: never;

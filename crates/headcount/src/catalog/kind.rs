@@ -6,7 +6,7 @@ use strum::VariantArray;
 use crate::error::Error;
 
 /// The kinds of resources that an owner has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum Kind {
     /// An application.
     App,

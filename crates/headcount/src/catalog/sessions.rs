@@ -7,7 +7,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
-use crate::catalog::users::{Credentials, Principal, Role, id};
+use crate::catalog::principal::{Login, Principal, Who};
+use crate::catalog::rights::Rights;
+use crate::catalog::users::{Credentials, Role, id};
 use crate::catalog::{Catalog, fresh_id};
 use crate::error::Error;
 
@@ -62,8 +64,9 @@ impl Catalog {
     pub async fn principal_of_token(&self, token: &str) -> Result<Option<Principal>, Error> {
         let now = self.clock.now().0;
         let row = sqlx::query(
-            "SELECT s.id, u.id, u.name, u.role, u.owner_id, s.last_used_at \
-             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.expires_at > $2",
+            "SELECT s.id, u.id, u.name, u.role, u.owner_id, s.last_used_at, o.name FROM sessions s \
+             JOIN users u ON u.id = s.user_id JOIN users o ON o.id = u.owner_id \
+             WHERE s.token_hash = $1 AND s.expires_at > $2",
         )
         .bind(token_hash(token))
         .bind(now)
@@ -74,13 +77,12 @@ impl Catalog {
         if row.try_get::<i64, _>(5)? <= now.saturating_sub(millis(LAST_USE_GRAIN)) {
             self.note_use(session, now).await;
         }
-        Ok(Some(Principal {
-            session,
-            user: id(&row, 1)?,
-            name: row.try_get(2)?,
-            role: Role::from_stored(row.try_get(3)?),
-            owner: OwnerId(id(&row, 4)?),
-        }))
+        let login = Login { session, user: id(&row, 1)?, name: row.try_get(2)? };
+        let who = match Role::from_stored(row.try_get(3)?) {
+            Role::Administrator => Who::Administrator(login),
+            Role::Team => Who::Team(login, Rights::default()),
+        };
+        Ok(Some(Principal { owner: OwnerId(id(&row, 4)?), owner_name: row.try_get(6)?, who }))
     }
 
     /// Notes when a session was used. No request fails for want of the note.

@@ -1,14 +1,14 @@
 //! Users: administrators, and the team users that they have.
 
 use headcount_engine::day::Millis;
-use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::id::Id;
 use headcount_engine::name::UserName;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::sessions::{Token, token_hash};
 use crate::catalog::{Catalog, fresh_id};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::password::PasswordHash;
 
 /// What a user is.
@@ -24,45 +24,6 @@ impl Role {
     /// The role that is stored under that name; the table has no others.
     pub(super) fn from_stored(text: &str) -> Self {
         if text == "administrator" { Self::Administrator } else { Self::Team }
-    }
-}
-
-/// The authenticated caller. Every route but the public ones takes one.
-#[derive(Debug, Clone)]
-pub struct Principal {
-    /// The id of the user.
-    pub user: Id,
-    /// The name of the user.
-    pub name: String,
-    /// What the user is.
-    pub role: Role,
-    /// Whose resources and telemetry the user works with.
-    pub owner: OwnerId,
-    /// The session that authenticated the request.
-    pub session: Id,
-}
-
-impl Principal {
-    /// The caller, if it is an administrator.
-    ///
-    /// # Errors
-    /// 403 `Admin access required`.
-    pub fn administrator(self) -> Result<Self, Error> {
-        match self.role {
-            Role::Administrator => Ok(self),
-            Role::Team => Err(Error::new(Code::Forbidden, "Admin access required")),
-        }
-    }
-
-    /// The caller, if it may read and write the catalog of its owner.
-    ///
-    /// # Errors
-    /// 403 `Permission denied`.
-    pub fn permitted(self) -> Result<Self, Error> {
-        match self.role {
-            Role::Administrator => Ok(self),
-            Role::Team => Err(Error::new(Code::Forbidden, "Permission denied")),
-        }
     }
 }
 

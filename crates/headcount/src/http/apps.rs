@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aide::OperationInput;
-use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, ReferenceOr, RequestBody, SchemaObject};
@@ -18,8 +17,10 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::catalog::kind::{Kind, ResourceName};
 use crate::catalog::resources::{Draft, Resource};
+use crate::catalog::rights::Right;
 use crate::error::{Code, Error};
 use crate::http::extract::{Params, Principal};
+use crate::http::policy::{Policy, Routes};
 use crate::http::query::truth;
 use crate::http::render;
 use crate::http::resources::{Which, described, update_id};
@@ -27,29 +28,37 @@ use crate::http::resources::{Which, described, update_id};
 /// The longest description, in bytes.
 const LONGEST_DESCRIPTION: usize = 2048;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route("/app/create", post_with(create, described("Create one app")))
-        .api_route("/app/list", get_with(list, described("List every app in the order of creation")))
-        .api_route("/app/update", post_with(update, described("Change or rename one app; what is not given stays")))
-        .api_route("/app/delete", delete_with(delete, described("Delete one app that has no releases")))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/app/create", Policy::right(Kind::App, Right::Create), post_with(create, described("Create one app")))
+        .route("/app/list", Policy::ADMINISTRATOR, get_with(list, described("List every app in the order of creation")))
+        .route(
+            "/app/update",
+            Policy::right(Kind::App, Right::Edit),
+            post_with(update, described("Change or rename one app; what is not given stays")),
+        )
+        .route(
+            "/app/delete",
+            Policy::right(Kind::App, Right::Delete),
+            delete_with(delete, described("Delete one app that has no releases")),
+        )
 }
 
 async fn create(State(app): State<App>, caller: Principal, form: AppForm) -> Result<Json<AppCreated>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let id = app.catalog.create_resource(owner, form.draft()?).await?;
     Ok(Json(AppCreated { id: id.to_string() }))
 }
 
 async fn list(State(app): State<App>, caller: Principal) -> Result<Json<AppList>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let apps = app.catalog.resources(owner, Kind::App).await?;
     // faynoSync's clients expect `null` for an empty list.
     Ok(Json(AppList { apps: (!apps.is_empty()).then(|| apps.into_iter().map(row).collect()) }))
 }
 
 async fn update(State(app): State<App>, caller: Principal, form: AppForm) -> Result<Json<AppUpdated>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let id = form.0.id.as_deref().filter(|id| !id.is_empty());
     let id = update_id(id.ok_or_else(|| Error::invalid("id", "id is required"))?)?;
     app.catalog.update_resource(owner, id, form.draft()?).await?;
@@ -62,7 +71,7 @@ async fn delete(
     Params(which): Params<Which>,
     Params(how): Params<HowToDelete>,
 ) -> Result<Json<AppDeleted>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let erases = how.erases()?;
     app.catalog.delete_resource(owner, Kind::App, which.parse()?, erases).await?;
     if erases {

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use aide::OperationInput;
-use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
 use aide::openapi::Operation;
@@ -23,12 +22,13 @@ use schemars::JsonSchema;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::count::{self, Sender, Sighting};
+use crate::http::policy::{Policy, Routes};
 use crate::http::query::{Query, truth};
 use crate::record::Unknown;
 use headcount_engine::recorded::SkipReason;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/telemetry/beacon", get_with(beacon, describe))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/telemetry/beacon", Policy::Anyone, get_with(beacon, describe))
 }
 
 async fn beacon(State(app): State<App>, sent: Sent) -> Response {

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use aide::OperationInput;
-use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
 use aide::openapi::Operation;
@@ -24,13 +23,14 @@ use schemars::JsonSchema;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::count::{self, Sender, Sighting};
+use crate::http::policy::{Policy, Routes};
 use crate::http::query::Query;
 use crate::http::reply::json;
 use crate::record::Unknown;
 use headcount_engine::recorded::SkipReason;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/checkVersion", get_with(check_version, describe))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/checkVersion", Policy::Anyone, get_with(check_version, describe))
 }
 
 async fn check_version(State(app): State<App>, asked: Asked) -> Response {

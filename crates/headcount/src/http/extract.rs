@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-pub use crate::catalog::users::Principal;
-use crate::catalog::users::Role;
+pub use crate::catalog::principal::Principal;
+use crate::catalog::principal::Who;
 use crate::error::{Code, Error};
 use crate::http::query::Query;
 
@@ -96,22 +96,26 @@ pub async fn body_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<B
     })
 }
 
+/// Who sends a request with these headers.
+///
+/// # Errors
+/// 401 for anybody who is not known.
+pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Error> {
+    let known = app.catalog.principal_of_token(bearer_token(headers)?).await?;
+    known.ok_or_else(|| Error::new(Code::Unauthenticated, "invalid or expired token"))
+}
+
+/// The caller whom the policy of the route has admitted; a route that anyone may call has none.
 impl FromRequestParts<App> for Principal {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let token = bearer_token(&parts.headers)?;
-        let known = app.catalog.principal_of_token(token).await?;
-        known.ok_or_else(|| Error::new(Code::Unauthenticated, "invalid or expired token"))
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Error> {
+        let admitted = parts.extensions.get::<Self>().cloned();
+        admitted.ok_or_else(|| Error::internal("a route that anyone may call asks for its caller"))
     }
 }
 
-impl OperationInput for Principal {
-    fn operation_input(_ctx: &mut GenContext, operation: &mut Operation) {
-        let requirement = [("bearer".to_owned(), Vec::new())].into_iter().collect();
-        operation.security.push(requirement);
-    }
-}
+impl OperationInput for Principal {}
 
 fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
     let unauthenticated = |message| Error::new(Code::Unauthenticated, message);
@@ -146,9 +150,9 @@ impl Scope {
     /// # Errors
     /// 403 where the caller may not read telemetry.
     pub fn of(principal: &Principal) -> Result<Self, Error> {
-        match principal.role {
-            Role::Administrator => Ok(Self { owner: principal.owner }),
-            Role::Team => Err(Error::new(Code::Forbidden, "Permission denied")),
+        match principal.who {
+            Who::Administrator(_) => Ok(Self { owner: principal.owner }),
+            Who::Team(..) => Err(Error::new(Code::Forbidden, "Permission denied")),
         }
     }
 
@@ -171,8 +175,4 @@ impl FromRequestParts<App> for Scope {
     }
 }
 
-impl OperationInput for Scope {
-    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        Principal::operation_input(ctx, operation);
-    }
-}
+impl OperationInput for Scope {}

@@ -1,6 +1,5 @@
 //! Whether the process lives, and whether it can answer checks.
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::Json;
 use axum::extract::State;
@@ -9,14 +8,19 @@ use serde::Serialize;
 
 use super::render::moment;
 use crate::app::App;
+use crate::http::policy::{Policy, Routes};
 
 /// From which lag on the counting is called degraded.
 const DEGRADED_MILLIS: i64 = 10_000;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route("/health", get_with(health, |operation| operation.summary("Whether the process lives")))
-        .api_route("/ready", get_with(ready, |operation| operation.summary("Whether checks can be answered")))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/health", Policy::Anyone, get_with(health, |operation| operation.summary("Whether the process lives")))
+        .route(
+            "/ready",
+            Policy::Anyone,
+            get_with(ready, |operation| operation.summary("Whether checks can be answered")),
+        )
 }
 
 /// The process lives.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::transform::TransformOperation;
 use axum::Json;
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::extract::Params;
+use crate::http::policy::{Policy, Routes};
 use crate::http::search::{named, unknown};
 
 /// The name of the package of a file without an extension.
@@ -26,8 +26,8 @@ const NO_EXTENSION: &str = "no-extension";
 
 const SPACE_AND_CONTROLS: &AsciiSet = &CONTROLS.add(b' ');
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/apps/latest", get_with(latest, describe))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/apps/latest", Policy::Anyone, get_with(latest, describe))
 }
 
 fn describe(operation: TransformOperation<'_>) -> TransformOperation<'_> {

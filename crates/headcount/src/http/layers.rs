@@ -1,4 +1,4 @@
-//! What holds for every request: CORS, the methods that every path has, and the log.
+//! What holds for every request: who may send it, CORS, the methods that every path has, and the log.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::http::extract::authenticate;
+use crate::http::policy::{Policies, Policy};
 use crate::http::requests::{self, Requests};
 
 /// The routes that any web page may call: they take no credentials and answer nothing private.
@@ -25,6 +27,21 @@ const CLOSED_HEADERS: &str = "Content-Type, Content-Length, Accept-Encoding, X-C
 pub(super) struct Around {
     pub(super) app: App,
     pub(super) requests: Arc<Requests>,
+    pub(super) policies: Arc<Policies>,
+}
+
+impl Around {
+    /// The request with its caller, if the policy of its route admits it. What no route answers has no policy.
+    async fn admit(&self, mut request: Request, path: Option<&str>) -> Result<Request, Error> {
+        let Some(path) = path else { return Ok(request) };
+        let policy = self.policies.find(request.method(), path)?;
+        if policy != Policy::Anyone {
+            let caller = authenticate(&self.app, request.headers()).await?;
+            policy.admit(&caller)?;
+            request.extensions_mut().insert(caller);
+        }
+        Ok(request)
+    }
 }
 
 /// Runs around every request, also around those that no route answers.
@@ -39,7 +56,15 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
         (&Method::HEAD, Some(path)) if !HEAD_PATHS.contains(&path) => {
             Error::new(Code::MethodNotAllowed, "method not allowed").into_response()
         }
-        _ => within_deadline(&around.app, (&method, path.as_deref()), next.run(request)).await,
+        _ => {
+            let answer = async {
+                match around.admit(request, path.as_deref()).await {
+                    Ok(request) => next.run(request).await,
+                    Err(refused) => refused.into_response(),
+                }
+            };
+            within_deadline(&around.app, (&method, path.as_deref()), answer).await
+        }
     };
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
         // What the protocol says; clients that compare the whole text know no other.

@@ -11,6 +11,7 @@ mod import;
 mod latest;
 mod layers;
 mod metrics;
+pub mod policy;
 pub mod query;
 mod releases;
 mod render;
@@ -24,7 +25,6 @@ mod session;
 mod setup;
 mod users;
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::openapi::{OpenApi, SecurityScheme};
 use aide::transform::TransformOpenApi;
@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use self::layers::Around;
 use self::metrics::Counted;
+use self::policy::{Declared, Policies, Policy, Routes};
 use self::requests::Requests;
 use self::server::Gate;
 use crate::app::App;
@@ -44,10 +45,16 @@ pub fn description() -> OpenApi {
     described_routes().1
 }
 
-fn described_routes() -> (Router<App>, OpenApi) {
+/// Who may call which route: every route of the API.
+pub fn policies() -> Vec<Declared> {
+    routes().into_parts().1
+}
+
+fn described_routes() -> (Router<App>, OpenApi, Policies) {
     let mut description = OpenApi::default();
-    let router = routes().finish_api_with(&mut description, describe);
-    (router, description)
+    let (router, declared) = routes().into_parts();
+    let router = router.finish_api_with(&mut description, describe);
+    (router, description, Policies::of(declared))
 }
 
 /// What the two listeners serve.
@@ -62,10 +69,10 @@ pub struct Routers {
 /// All routes, with their layers; the metrics tell of `gate`, the one in front of them.
 pub fn routers(app: App, gate: Arc<Gate>) -> Routers {
     let body_limit = app.config.max_body_bytes;
-    let (router, description) = described_routes();
+    let (router, description, policies) = described_routes();
     let paths = description.paths.iter().flat_map(|paths| paths.paths.keys());
     let requests = Arc::new(Requests::of(paths.map(String::as_str)));
-    let around = Around { app: app.clone(), requests: requests.clone() };
+    let around = Around { app: app.clone(), requests: requests.clone(), policies: Arc::new(policies) };
     let public = router
         .fallback(async || Error::new(Code::NotFound, "not found"))
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed, "method not allowed"))
@@ -76,10 +83,10 @@ pub fn routers(app: App, gate: Arc<Gate>) -> Routers {
     Routers { public, metrics: metrics::router(app, Counted { requests, gate }) }
 }
 
-/// Every route of the API. One line a noun; the paths stand in the modules.
-fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route("/openapi.json", get_with(openapi, |operation| operation.summary("This description")))
+/// Every route of the API. One line a noun; the paths stand in the modules, and beside each who may call it.
+fn routes() -> Routes {
+    Routes::new()
+        .route("/openapi.json", Policy::Anyone, get_with(openapi, |operation| operation.summary("This description")))
         .merge(health::routes())
         .merge(import::routes())
         .merge(apps::routes())

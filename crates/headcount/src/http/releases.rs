@@ -1,6 +1,5 @@
 //! Releases, registered by link.
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use aide::transform::TransformOperation;
 use axum::Json;
@@ -15,11 +14,14 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::catalog::files::File;
+use crate::catalog::kind::Kind;
 use crate::catalog::releases::{Content, LONGEST_CHANGELOG, MOST_ARTIFACTS, NewRelease};
+use crate::catalog::rights::Right;
 use crate::catalog::search::{Filter, Page, StoredFile, StoredRelease};
 use crate::error::Error;
 use crate::http::check::version;
 use crate::http::extract::{Body, Params, Principal, RequestBody};
+use crate::http::policy::{Policy, Routes};
 use crate::http::render;
 use crate::http::resources::{Which, described, update_id};
 use crate::http::search::named;
@@ -31,12 +33,24 @@ const LARGEST_LIMIT: u64 = 200;
 /// How far the clock of whoever publishes may be ahead of ours, in milliseconds.
 const CLOCK_TOLERANCE: i64 = 3_600_000;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route("/release/create", post_with(create, describe_create))
-        .api_route("/release/update", post_with(update, described("Change one release; what is not given stays")))
-        .api_route("/release/delete", delete_with(delete, described("Delete one release")))
-        .api_route("/release/list", get_with(list, described("List releases, the newest version first")))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/release/create", Policy::right(Kind::App, Right::Upload), post_with(create, describe_create))
+        .route(
+            "/release/update",
+            Policy::right(Kind::App, Right::Edit),
+            post_with(update, described("Change one release; what is not given stays")),
+        )
+        .route(
+            "/release/delete",
+            Policy::right(Kind::App, Right::Delete),
+            delete_with(delete, described("Delete one release")),
+        )
+        .route(
+            "/release/list",
+            Policy::ADMINISTRATOR,
+            get_with(list, described("List releases, the newest version first")),
+        )
 }
 
 fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -51,7 +65,7 @@ async fn create(
     caller: Principal,
     Body(body): Body<wire::CreateRelease>,
 ) -> Result<(StatusCode, Json<wire::ReleaseId>), Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let id = app.catalog.create_release(owner, new_release(body, app.clock.now())?).await?;
     Ok((StatusCode::CREATED, Json(wire::ReleaseId { id: id.to_string() })))
 }
@@ -61,7 +75,7 @@ async fn update(
     caller: Principal,
     Body(body): Body<wire::UpdateRelease>,
 ) -> Result<Json<wire::ReleaseId>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let (id, change) = change(body, app.clock.now())?;
     app.catalog.update_release(owner, id, change).await?;
     Ok(Json(wire::ReleaseId { id: id.to_string() }))
@@ -72,7 +86,7 @@ async fn delete(
     caller: Principal,
     Params(which): Params<Which>,
 ) -> Result<Json<wire::ReleaseDeleted>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     app.catalog.delete_release(owner, which.parse()?).await?;
     Ok(Json(wire::ReleaseDeleted { deleted: 1 }))
 }
@@ -95,7 +109,7 @@ async fn list(
     caller: Principal,
     Params(listed): Params<Listed>,
 ) -> Result<Json<wire::ReleasePage>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let page = listed.page()?;
     let snapshot = app.catalog.snapshot();
     let catalog = snapshot.owner(owner);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aide::axum::IntoApiResponse;
 use aide::axum::routing::get_with;
-use aide::axum::{ApiRouter, IntoApiResponse};
 use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::compat;
 use crate::http::extract::{Params, Scope};
+use crate::http::policy::{Policy, Routes};
 
 /// The most days of one range.
 const MOST_DAYS: i32 = 400;
@@ -31,8 +32,8 @@ const MOST_VALUES: usize = 50;
 const WEEK: i32 = 7;
 const MONTH: i32 = 30;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/telemetry", get_with(telemetry, document))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/telemetry", Policy::ADMINISTRATOR, get_with(telemetry, document))
 }
 
 fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {

@@ -1,6 +1,5 @@
 //! Channels, platforms and architectures: one path through the code, three wire formats.
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use aide::transform::TransformOperation;
 use axum::Json;
@@ -13,26 +12,38 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::catalog::kind::{Kind, ResourceName};
 use crate::catalog::resources::{Draft, Resource};
+use crate::catalog::rights::Right;
 use crate::catalog::updaters::Updaters;
 use crate::error::Error;
 use crate::http::extract::{Body, Params, Principal, RequestBody};
+use crate::http::policy::{Policy, Routes};
 use crate::http::render;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .merge(routes_of::<Channel>(["/channel/create", "/channel/list", "/channel/update", "/channel/delete"]))
         .merge(routes_of::<Platform>(["/platform/create", "/platform/list", "/platform/update", "/platform/delete"]))
         .merge(routes_of::<Arch>(["/arch/create", "/arch/list", "/arch/update", "/arch/delete"]))
 }
 
-fn routes_of<P: Part>([create_path, list_path, update_path, delete_path]: [&str; 4]) -> ApiRouter<App> {
+fn routes_of<P: Part>([create_path, list_path, update_path, delete_path]: [&str; 4]) -> Routes {
     let noun = P::KIND.as_str();
-    ApiRouter::new()
-        .api_route(create_path, post_with(create::<P>, described(format!("Create one {noun}"))))
-        .api_route(list_path, get_with(list::<P>, described(format!("List every {noun} in the order of creation"))))
-        .api_route(update_path, post_with(update::<P>, described(format!("Change or rename one {noun}"))))
-        .api_route(
+    let right = |right| Policy::right(P::KIND, right);
+    Routes::new()
+        .route(create_path, right(Right::Create), post_with(create::<P>, described(format!("Create one {noun}"))))
+        .route(
+            list_path,
+            Policy::ADMINISTRATOR,
+            get_with(list::<P>, described(format!("List every {noun} in the order of creation"))),
+        )
+        .route(
+            update_path,
+            right(Right::Edit),
+            post_with(update::<P>, described(format!("Change or rename one {noun}"))),
+        )
+        .route(
             delete_path,
+            right(Right::Delete),
             delete_with(delete::<P>, described(format!("Delete one {noun} that no release refers to"))),
         )
 }
@@ -66,13 +77,13 @@ async fn create<P: Part>(
     caller: Principal,
     Body(body): Body<P::Create>,
 ) -> Result<Json<P::Created>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let id = app.catalog.create_resource(owner, P::created(body)?).await?;
     Ok(Json(P::create_reply(id)))
 }
 
 async fn list<P: Part>(State(app): State<App>, caller: Principal) -> Result<Json<P::List>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     Ok(Json(P::list(app.catalog.resources(owner, P::KIND).await?)))
 }
 
@@ -81,7 +92,7 @@ async fn update<P: Part>(
     caller: Principal,
     Body(body): Body<P::Update>,
 ) -> Result<Json<P::Updated>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let (id, draft) = P::updated(body)?;
     app.catalog.update_resource(owner, id, draft).await?;
     Ok(Json(P::UPDATED))
@@ -92,7 +103,7 @@ async fn delete<P: Part>(
     caller: Principal,
     Params(which): Params<Which>,
 ) -> Result<Json<P::Deleted>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     app.catalog.delete_resource(owner, P::KIND, which.parse()?, false).await?;
     Ok(Json(P::DELETED))
 }

@@ -1,6 +1,5 @@
 //! The versions of an app, as faynoSync's clients read them.
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::Json;
 use axum::extract::State;
@@ -14,6 +13,7 @@ use crate::app::App;
 use crate::catalog::search::{Filter, Page, StoredFile, StoredRelease};
 use crate::error::{Code, Error};
 use crate::http::extract::{Params, Principal};
+use crate::http::policy::{Policy, Routes};
 use crate::http::query::truth;
 use crate::http::render;
 use crate::http::resources::described;
@@ -23,9 +23,12 @@ const USUAL_LIMIT: u64 = 9;
 /// The most versions on a page; a larger wish gets as many.
 const LARGEST_LIMIT: u64 = 1000;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route("/search", get_with(search, described("List the versions of one app, the newest version first")))
+pub(super) fn routes() -> Routes {
+    Routes::new().route(
+        "/search",
+        Policy::ADMINISTRATOR,
+        get_with(search, described("List the versions of one app, the newest version first")),
+    )
 }
 
 /// Which versions to list.
@@ -54,7 +57,7 @@ async fn search(
     caller: Principal,
     Params(searched): Params<Searched>,
 ) -> Result<Json<SearchPage>, Error> {
-    let owner = caller.permitted()?.owner;
+    let owner = caller.owner;
     let snapshot = app.catalog.snapshot();
     let catalog = snapshot.owner(owner);
     let app_id = named(catalog.map(|catalog| &catalog.apps), "app_name", searched.app_name.as_deref())?;

@@ -1,24 +1,25 @@
 //! Logging in, and who one is.
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::Json;
 use axum::extract::State;
 use headcount_api::account::{Caller, LoggedIn, Login};
 
 use crate::app::App;
+use crate::catalog::principal::{Principal, Who};
 use crate::catalog::sessions::Token;
-use crate::catalog::users::{Principal, Role};
 use crate::error::{Code, Error};
 use crate::http::extract::{Body, RequestBody};
+use crate::http::policy::{Policy, Routes};
 use crate::http::users::user_name;
 use crate::password::Password;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route("/login", post_with(login, |operation| operation.tag("accounts").summary("Log in")))
-        .api_route(
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route("/login", Policy::Anyone, post_with(login, |operation| operation.tag("accounts").summary("Log in")))
+        .route(
             "/whoami",
+            Policy::KNOWN,
             get_with(whoami, |operation| {
                 operation.tag("accounts").summary("Say who the caller is").default_response::<Error>()
             }),
@@ -50,6 +51,9 @@ async fn login(State(app): State<App>, Body(body): Body<Login>) -> Result<Json<L
 }
 
 async fn whoami(principal: Principal) -> Json<Caller> {
-    let is_admin = principal.role == Role::Administrator;
-    Json(Caller { id: principal.user.to_string(), username: principal.name, is_admin })
+    let (login, is_admin) = match principal.who {
+        Who::Administrator(login) => (login, true),
+        Who::Team(login, _) => (login, false),
+    };
+    Json(Caller { id: login.user.to_string(), username: login.name, is_admin })
 }

@@ -1,7 +1,6 @@
 //! How administrators come about: the first one by a token that the server shows at its start, others by the signup key.
 
 use aide::OperationInput;
-use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -13,19 +12,22 @@ use crate::app::App;
 use crate::catalog::users::{Credentials, Setup};
 use crate::error::{Code, Error};
 use crate::http::extract::{Body, RequestBody};
+use crate::http::policy::{Policy, Routes};
 use crate::http::session::logged_in;
 use crate::http::users::{new_password, user_name};
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new()
-        .api_route(
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route(
             "/setup",
+            Policy::Anyone,
             post_with(set_up, |operation| {
                 operation.tag("accounts").summary("Create the first administrator, once, by the token of the start")
             }),
         )
-        .api_route(
+        .route(
             "/signup",
+            Policy::Anyone,
             post_with(sign_up, |operation| {
                 operation.tag("accounts").summary("Create an administrator by the signup key; 404 without one")
             }),

@@ -1,6 +1,5 @@
 //! The accounts of users.
 
-use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::Json;
 use axum::extract::State;
@@ -9,14 +8,16 @@ use headcount_engine::id::Id;
 use headcount_engine::name::UserName;
 
 use crate::app::App;
-use crate::catalog::users::Principal;
+use crate::catalog::principal::Principal;
 use crate::error::{Code, Error};
 use crate::http::extract::{Body, RequestBody};
+use crate::http::policy::{Policy, Routes};
 use crate::password::Password;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route(
+pub(super) fn routes() -> Routes {
+    Routes::new().route(
         "/admin/update",
+        Policy::ADMINISTRATOR,
         post_with(update_administrator, |operation| {
             operation.tag("accounts").summary("Change the password of the own account")
         }),

@@ -5,7 +5,6 @@ mod lines;
 mod numbered;
 
 use aide::OperationInput;
-use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, ReferenceOr, RequestBody, SchemaObject};
@@ -26,13 +25,14 @@ use self::numbered::Numbered;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::http::extract::{Principal, TELEMETRY_OFF};
+use crate::http::policy::{Policy, Routes};
 use crate::spool::{SpoolError, WholeImport};
 
 /// The most events of one row of the spool.
 const ROW_EVENTS: usize = 10_000;
 
-pub(super) fn routes() -> ApiRouter<App> {
-    ApiRouter::new().api_route("/telemetry/import", post_with(import, describe))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/telemetry/import", Policy::ADMINISTRATOR, post_with(import, describe))
 }
 
 async fn import(
@@ -41,7 +41,7 @@ async fn import(
     Numbered(number): Numbered,
     Ndjson(body): Ndjson,
 ) -> Result<Response, Error> {
-    let owner = caller.administrator()?.owner;
+    let owner = caller.owner;
     if !app.config.telemetry {
         return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
     }
