@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headcount_engine::day::Millis;
 use headcount_engine::unknown::UnknownVersions;
@@ -30,6 +30,11 @@ use crate::store::cache::SegmentCache;
 
 /// How often the catalog is asked whether another process has changed it.
 const CATALOG_POLL: Duration = Duration::from_secs(1);
+
+/// How long the catalog may take to be kept on disk at the end.
+const LAST_KEEP: Duration = Duration::from_secs(5);
+/// How often it is said that something still goes wrong.
+const COMPLAINT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The file below the data directory that holds the setup token as long as there is no administrator.
 const SETUP_TOKEN: &str = "setup-token";
@@ -107,7 +112,7 @@ impl App {
     /// Opens everything below the data directory.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
-        let catalog = Arc::new(Catalog::open(&config, clock.clone()).await?);
+        let catalog = Arc::new(Catalog::open_or_kept(&config, clock.clone()).await?);
         let store = Arc::new(match config.redis() {
             Some(redis) => Store::open_redis(redis, catalog.installation()).await?,
             None => Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?,
@@ -237,10 +242,32 @@ impl App {
 
     /// Sees what other processes write to the catalog.
     async fn follow_catalog(self, stop: CancellationToken) {
+        let (mut reading, mut keeping) = (Complaint::default(), Complaint::default());
+        keeping.about(self.catalog.keep().await, "the catalog cannot be kept on disk");
         while stop.run_until_cancelled(tokio::time::sleep(CATALOG_POLL)).await.is_some() {
-            if let Err(error) = self.catalog.refresh().await {
-                tracing::warn!(%error, "the catalog database cannot be read; checks see the last snapshot");
+            let Some(read) = stop.run_until_cancelled(self.catalog.refresh()).await else { break };
+            reading.about(read, "the catalog database cannot be read; checks see the last snapshot");
+            keeping.about(self.catalog.keep().await, "the catalog cannot be kept on disk");
+        }
+        if let Ok(Err(error)) = tokio::time::timeout(LAST_KEEP, self.catalog.keep()).await {
+            tracing::warn!(%error, "the catalog cannot be kept on disk");
+        }
+    }
+}
+
+/// What is tried each second and goes wrong is said once a minute, and when it works again.
+#[derive(Debug, Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    fn about<E: std::fmt::Display>(&mut self, tried: Result<(), E>, what: &'static str) {
+        match tried {
+            Ok(()) if self.0.take().is_some() => tracing::info!(what, "it works again"),
+            Err(error) if self.0.is_none_or(|said| said.elapsed() >= COMPLAINT_INTERVAL) => {
+                self.0 = Some(Instant::now());
+                tracing::error!(%error, "{what}");
             }
+            Ok(()) | Err(_) => {}
         }
     }
 }

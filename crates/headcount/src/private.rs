@@ -1,6 +1,7 @@
 //! Files that only the user of the server may read.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 /// Creates an empty file that nobody but its owner may read, if there is none.
@@ -17,6 +18,24 @@ pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     remove(path)?;
     create_private(path)?;
     std::fs::write(path, text)
+}
+
+/// Puts a file that nobody but its owner may read in the place of an earlier one, as a whole: if it fails, or the power
+/// does, the earlier one is still there.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    remove(part)?;
+    create_private(part)?;
+    let mut file = File::options().write(true).open(part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(part, path)?;
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Removes a file, if there is one.

@@ -2471,6 +2471,8 @@ export interface components {
         Ready: {
             /** @description Events that wait because the clock was ahead when they were accepted; absent where there is none. */
             ahead?: components["schemas"]["Ahead"] | null;
+            /** @description `ok`; or `stale`: the catalog database is away, and checks are answered as it was last. */
+            catalog: string;
             /** @description What is damaged and was set aside; absent where nothing is. */
             damaged?: components["schemas"]["Damaged"] | null;
             /** @description The days of which the store lacks something, of any owner; absent where there is none. */

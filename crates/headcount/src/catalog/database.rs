@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::{AnyPool, Executor as _, Row as _};
 
@@ -79,6 +80,28 @@ impl Place {
         })
     }
 
+    /// Whether there may be a database: a file can be seen to be missing.
+    pub(super) fn may_exist(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => path.exists(),
+            Self::Postgres(_) => true,
+        }
+    }
+
+    /// Whether that means that the database server is away, or shuts down, or has no room for another connection.
+    pub(super) fn is_lost(&self, cause: &sqlx::Error) -> bool {
+        let is_of_server = |code: &str| {
+            ["08", "53"].iter().any(|class| code.starts_with(class)) || ["57P01", "57P02", "57P03"].contains(&code)
+        };
+        match (self, cause) {
+            (Self::Sqlite(_), _) => false,
+            (Self::Postgres(_), sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
+            (Self::Postgres(_), cause) => {
+                cause.as_database_error().and_then(DatabaseError::code).is_some_and(|code| is_of_server(&code))
+            }
+        }
+    }
+
     /// What makes the tables, and brings older ones to this version.
     pub(super) fn migrator(&self) -> &'static Migrator {
         match self {
@@ -104,7 +127,7 @@ impl Place {
                 // that mode.
                 create_private(path)?;
                 sqlx::query("PRAGMA journal_mode = WAL").execute(pool).await?;
-                if existed && applied_format(pool).await < newest_format() {
+                if existed && applied_format(pool).await? < newest_format() {
                     copy_before_migration(pool, path).await?;
                 }
                 Ok(())
@@ -125,9 +148,17 @@ pub fn newest_format() -> i64 {
 }
 
 /// The version of the tables that are there; 0 if there are none.
-pub(super) async fn applied_format(pool: &AnyPool) -> i64 {
+pub(super) async fn applied_format(pool: &AnyPool) -> Result<i64, sqlx::Error> {
     let newest = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await;
-    newest.and_then(|row| row.try_get(0)).unwrap_or_default()
+    match newest {
+        Ok(row) => row.try_get(0),
+        Err(sqlx::Error::Database(refused)) if is_of_no_table(&*refused) => Ok(0),
+        Err(cause) => Err(cause),
+    }
+}
+
+fn is_of_no_table(refused: &dyn DatabaseError) -> bool {
+    refused.code().as_deref() == Some("42P01") || refused.message().contains("no such table")
 }
 
 fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {

@@ -4,12 +4,15 @@
 
 mod database;
 pub mod files;
+mod kept;
 pub mod kind;
 mod names;
+mod open;
 pub mod principal;
 pub mod releases;
 pub mod resources;
 pub mod rights;
+mod rows;
 pub mod search;
 pub mod sessions;
 mod snapshot;
@@ -17,8 +20,9 @@ pub mod totals;
 pub mod updaters;
 pub mod users;
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -28,15 +32,20 @@ use headcount_engine::name::UserName;
 use headcount_engine::snapshot::CatalogSnapshot;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
 
-use self::database::{Place, applied_format};
+use self::database::Place;
+use self::kept::{Kept, KeptSnapshot};
+use self::open::Belongs;
+use self::rows::Rows;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Code, Error};
-use crate::failpoint::{self, Point};
 use crate::installation::Installation;
 
 pub use self::database::newest_format;
+pub use self::open::OpenError;
 
+/// How long it may take to learn whether the catalog has changed.
+const LONGEST_POLL: Duration = Duration::from_secs(5);
 /// How long the whole catalog may take to load.
 const LONGEST_LOAD: Duration = Duration::from_secs(20);
 
@@ -46,7 +55,8 @@ const REVISION: &str = "SELECT revision FROM installation";
 #[derive(Debug)]
 pub struct Catalog {
     place: Place,
-    pool: AnyPool,
+    // Another one takes its place when the server is away: what hangs in the old one is in nobody's way.
+    pool: ArcSwap<AnyPool>,
     clock: Clock,
     snapshot: ArcSwap<CatalogSnapshot>,
     // The administrator that a setting makes the default owner.
@@ -56,85 +66,108 @@ pub struct Catalog {
     loaded_at: AtomicI64,
     // The revision that the snapshot shows. The lock is held while a newer one is loaded, so that none goes back.
     revision: tokio::sync::Mutex<i64>,
+    // What the database was last written to disk as; and where.
+    kept_revision: tokio::sync::Mutex<Option<i64>>,
+    kept_file: PathBuf,
+    // Whether the database was opened since the start, and whether it is away.
+    is_open: AtomicBool,
+    is_away: AtomicBool,
     installation: Installation,
-}
-
-/// The catalog cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The database refused.
-    #[error("the catalog database {path} cannot be opened: {cause}")]
-    Database {
-        /// Where it lies.
-        path: String,
-        /// What it said.
-        cause: sqlx::Error,
-    },
-    /// A newer build wrote it.
-    #[error("the catalog database {path} has format {found}; this build reads up to {known}")]
-    Newer {
-        /// Where it lies.
-        path: String,
-        /// The format found.
-        found: i64,
-        /// The newest format known.
-        known: i64,
-    },
-    /// Its tables were changed by hand, or changing them failed.
-    #[error("the catalog database {path} cannot be brought to this version: {cause}")]
-    Migration {
-        /// Where it lies.
-        path: String,
-        /// What failed.
-        cause: sqlx::migrate::MigrateError,
-    },
 }
 
 impl From<sqlx::Error> for Error {
     fn from(cause: sqlx::Error) -> Self {
         tracing::error!(%cause, "the catalog database failed");
-        Self::new(Code::Unavailable, "the catalog database cannot be reached").retry_after(5)
+        away()
     }
 }
 
+impl From<OpenError> for Error {
+    fn from(cause: OpenError) -> Self {
+        tracing::error!(%cause, "the catalog cannot be read anew");
+        away()
+    }
+}
+
+fn away() -> Error {
+    Error::new(Code::Unavailable, "the catalog database cannot be reached").retry_after(5)
+}
+
 impl Catalog {
-    /// Opens the catalog of these settings, creates it if there is none, and brings it to this version; before that, a
-    /// file of SQLite is copied beside it.
+    /// Opens the catalog database of these settings, creates it if there is none, and brings it to this version; before
+    /// that, a file of SQLite is copied beside it.
+    ///
+    /// # Errors
+    /// The database is away, or wrong; also where it is missing although the data folder belongs to an installation.
     pub async fn open(config: &Config, clock: Clock) -> Result<Self, OpenError> {
-        let place = Place::of(config);
-        let shown = place.to_string();
-        let failed = |cause| OpenError::Database { path: shown.clone(), cause };
-        let pool = place.pool().map_err(failed)?;
-        place.prepare(&pool).await.map_err(failed)?;
-        let (found, known) = (applied_format(&pool).await, newest_format());
-        if found > known {
-            return Err(OpenError::Newer { path: shown, found, known });
+        let kept = Kept::read(config);
+        Self::from_database(config, clock, kept.belongs()).await
+    }
+
+    /// The same for a server: while the database is away or wrong, what is kept on disk takes its place for checks.
+    ///
+    /// # Errors
+    /// Nothing is kept either, or the settings are wrong, or the database is that of somebody else.
+    pub async fn open_or_kept(config: &Config, clock: Clock) -> Result<Self, OpenError> {
+        let kept = Kept::read(config);
+        match (Self::from_database(config, clock.clone(), kept.belongs()).await, kept) {
+            (Err(error), Kept::Whole(kept)) if error.can_be_bridged() => {
+                let catalog = Self::from_kept(config, clock, *kept)?;
+                tracing::error!(%error, "checks are answered from what is on disk; logins and reports wait for the database");
+                Ok(catalog)
+            }
+            (opened, _) => opened,
         }
-        let migrated = place.migrator().run(&pool).await;
-        migrated.map_err(|cause| OpenError::Migration { path: shown.clone(), cause })?;
-        failpoint::reach(Point::CatalogMigrated);
-        let installation = installation(&pool, &clock).await.map_err(failed)?;
+    }
+
+    async fn from_database(config: &Config, clock: Clock, belongs: Belongs) -> Result<Self, OpenError> {
+        let place = Place::of(config);
+        let pool = place.pool().map_err(|cause| OpenError::of(&place, cause))?;
+        let installation = open::open(&place, &pool, &clock, belongs).await?;
         let catalog = Self {
             place,
-            pool,
+            pool: ArcSwap::from_pointee(pool),
             clock,
             default_owner: config.default_owner.clone(),
+            kept_file: kept::file(config),
             snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
             revision: tokio::sync::Mutex::new(-1),
+            kept_revision: tokio::sync::Mutex::new(None),
+            is_open: AtomicBool::new(true),
+            is_away: AtomicBool::new(false),
             read_at: AtomicI64::new(0),
             loaded_at: AtomicI64::new(0),
             installation,
         };
-        catalog.refresh().await.map_err(failed)?;
+        catalog.refresh().await?;
         Ok(catalog)
+    }
+
+    fn from_kept(config: &Config, clock: Clock, kept: KeptSnapshot) -> Result<Self, OpenError> {
+        let place = Place::of(config);
+        let failed = |cause| OpenError::of(&place, cause);
+        let pool = place.pool().map_err(failed)?;
+        let snapshot = snapshot::build(kept.rows, config.default_owner.as_ref()).map_err(failed)?;
+        Ok(Self {
+            place,
+            pool: ArcSwap::from_pointee(pool),
+            clock,
+            default_owner: config.default_owner.clone(),
+            kept_file: kept::file(config),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            revision: tokio::sync::Mutex::new(-1),
+            kept_revision: tokio::sync::Mutex::new(None),
+            is_open: AtomicBool::new(false),
+            is_away: AtomicBool::new(true),
+            read_at: AtomicI64::new(kept.read_at),
+            loaded_at: AtomicI64::new(kept.read_at),
+            installation: kept.installation,
+        })
     }
 
     /// Whether there may be a catalog where the settings say: a file can be seen to be missing.
     pub fn may_exist(config: &Config) -> bool {
-        match Place::of(config) {
-            Place::Sqlite(path) => path.exists(),
-            Place::Postgres(_) => true,
-        }
+        Place::of(config).may_exist()
     }
 
     /// What checks see now.
@@ -148,17 +181,38 @@ impl Catalog {
     }
 
     /// Loads the snapshot anew if the catalog has changed since. Called each second, and by every write.
-    pub async fn refresh(&self) -> Result<(), sqlx::Error> {
-        tokio::time::timeout(LONGEST_LOAD, self.follow()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    ///
+    /// # Errors
+    /// The database is away, or wrong: checks go on with the snapshot that there is.
+    pub async fn refresh(&self) -> Result<(), OpenError> {
+        let followed = tokio::time::timeout(LONGEST_LOAD, self.follow()).await;
+        let followed = followed.unwrap_or_else(|_| Err(OpenError::of(&self.place, sqlx::Error::PoolTimedOut)));
+        let is_lost = followed.as_ref().is_err_and(OpenError::is_passing);
+        if is_lost && let Ok(fresh) = self.place.pool() {
+            self.pool.store(Arc::new(fresh));
+        }
+        let is_away = is_lost || !self.is_open.load(Ordering::Relaxed);
+        self.is_away.store(is_away, Ordering::Relaxed);
+        followed
     }
 
-    async fn follow(&self) -> Result<(), sqlx::Error> {
+    async fn follow(&self) -> Result<(), OpenError> {
         let mut shown = self.revision.lock().await;
-        let current: i64 = sqlx::query(REVISION).fetch_one(&self.pool).await?.try_get(0)?;
+        if !self.is_open.load(Ordering::Relaxed) {
+            let belongs = Belongs::To(self.installation.id);
+            open::open(&self.place, &self.pool.load(), &self.clock, belongs).await?;
+            self.is_open.store(true, Ordering::Relaxed);
+        }
+        self.follow_to(&mut shown).await.map_err(|cause| OpenError::of(&self.place, cause))
+    }
+
+    async fn follow_to(&self, shown: &mut i64) -> Result<(), sqlx::Error> {
+        let pool = self.pool.load_full();
+        let asked = tokio::time::timeout(LONGEST_POLL, sqlx::query(REVISION).fetch_one(&*pool)).await;
+        let current: i64 = asked.unwrap_or(Err(sqlx::Error::PoolTimedOut))?.try_get(0)?;
         if current != *shown {
-            let mut transaction = self.begin_read().await?;
-            let revision: i64 = sqlx::query(REVISION).fetch_one(&mut *transaction).await?.try_get(0)?;
-            let snapshot = snapshot::load(&mut transaction, self.default_owner.as_ref()).await?;
+            let (revision, rows) = self.read_rows().await?;
+            let snapshot = snapshot::build(rows, self.default_owner.as_ref())?;
             self.snapshot.store(Arc::new(snapshot));
             *shown = revision;
             self.loaded_at.store(self.clock.now().0, Ordering::Relaxed);
@@ -167,20 +221,55 @@ impl Catalog {
         Ok(())
     }
 
+    /// What checks depend on, and its revision.
+    async fn read_rows(&self) -> Result<(i64, Rows), sqlx::Error> {
+        let mut transaction = self.pool.load_full().begin_with(self.place.begin_read()).await?;
+        let revision = sqlx::query(REVISION).fetch_one(&mut *transaction).await?.try_get(0)?;
+        Ok((revision, Rows::read(&mut transaction).await?))
+    }
+
+    /// Keeps on disk what checks depend on, if it has changed since it was kept.
+    ///
+    /// # Errors
+    /// The database is away, or the disk refused.
+    pub async fn keep(&self) -> anyhow::Result<()> {
+        let mut kept = self.kept_revision.lock().await;
+        let shown = *self.revision.lock().await;
+        if *kept == Some(shown) || self.is_away() {
+            return Ok(());
+        }
+        let (revision, rows) = self.read_rows().await?;
+        let keep = KeptSnapshot { installation: self.installation.clone(), read_at: self.clock.now().0, rows };
+        let file = self.kept_file.clone();
+        tokio::task::spawn_blocking(move || keep.write(&file)).await??;
+        *kept = Some(revision);
+        Ok(())
+    }
+
+    /// Whether the database is away: everything but checks waits for it.
+    pub fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
     /// When the database was last asked whether the snapshot is the newest, and when what it shows was loaded.
     pub fn ages(&self) -> (Millis, Millis) {
         (Millis(self.read_at.load(Ordering::Relaxed)), Millis(self.loaded_at.load(Ordering::Relaxed)))
     }
 
+    /// The connections. While the database is known to be away, nobody waits for one.
+    fn pool(&self) -> Result<Arc<AnyPool>, Error> {
+        if self.is_away() { Err(away()) } else { Ok(self.pool.load_full()) }
+    }
+
     /// Begins to read several things as they were at one moment.
-    async fn begin_read(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        self.pool.begin_with(self.place.begin_read()).await
+    async fn begin_read(&self) -> Result<Transaction<'static, Any>, Error> {
+        Ok(self.pool()?.begin_with(self.place.begin_read()).await?)
     }
 
     /// Begins a write. No other write runs beside it, in this process or another one, so that what it reads stays true
     /// until it commits.
     pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Any>, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool()?.begin().await?;
         // Both databases lock here, before anything is read.
         sqlx::query("UPDATE installation SET revision = revision").execute(&mut *transaction).await?;
         Ok(transaction)
@@ -198,25 +287,4 @@ impl Catalog {
 /// A fresh random id.
 pub(crate) fn fresh_id() -> Id {
     Id::from_bytes(rand::random())
-}
-
-async fn installation(pool: &AnyPool, clock: &Clock) -> Result<Installation, sqlx::Error> {
-    // Two processes may start at once: the first one wins, both read what it wrote.
-    sqlx::query(
-        "INSERT INTO installation (id, secret, revision, created_at) \
-         SELECT $1, $2, 0, $3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
-    )
-    .bind(fresh_id().to_string())
-    .bind(rand::random::<[u8; 32]>().to_vec())
-    .bind(clock.now().0)
-    .execute(pool)
-    .await?;
-    let row = sqlx::query("SELECT id, secret FROM installation").fetch_one(pool).await?;
-    let id: String = row.try_get(0)?;
-    let secret: Vec<u8> = row.try_get(1)?;
-    let malformed = |what: &str| sqlx::Error::Decode(format!("installation.{what} is malformed").into());
-    Ok(Installation {
-        id: id.parse().map_err(|_| malformed("id"))?,
-        secret: secret.try_into().map_err(|_| malformed("secret"))?,
-    })
 }

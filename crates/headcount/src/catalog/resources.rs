@@ -84,7 +84,7 @@ impl Catalog {
         )
         .bind(owner.to_string())
         .bind(kind.as_str())
-        .fetch_all(&self.pool)
+        .fetch_all(&*self.pool()?)
         .await?;
         Ok(rows.iter().map(resource).collect::<Result<_, sqlx::Error>>()?)
     }

@@ -70,7 +70,7 @@ impl Catalog {
         )
         .bind(token_hash(token))
         .bind(now)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&*self.pool()?)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let session = id(&row, 0)?;
@@ -90,7 +90,7 @@ impl Catalog {
         let noted = sqlx::query("UPDATE sessions SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1")
             .bind(now)
             .bind(session.to_string())
-            .execute(&self.pool)
+            .execute(&*self.pool.load_full())
             .await;
         if let Err(error) = noted {
             tracing::warn!(%error, "the last use of a session could not be noted");

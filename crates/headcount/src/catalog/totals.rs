@@ -42,7 +42,7 @@ impl Catalog {
     pub async fn totals_versions(&self, owner: OwnerId) -> Result<HashMap<TotalsKey, TotalsVersion>, Error> {
         let rows = sqlx::query("SELECT app_id, day, generation, sequence FROM daily_totals WHERE owner_id = $1")
             .bind(owner.to_string())
-            .fetch_all(&self.pool)
+            .fetch_all(&*self.pool()?)
             .await?;
         let mut versions = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -73,7 +73,7 @@ impl Catalog {
 
     /// What is to be erased.
     pub async fn erasures(&self) -> Result<Vec<Erasure>, Error> {
-        let rows = sqlx::query("SELECT owner_id, app_id FROM erasures").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT owner_id, app_id FROM erasures").fetch_all(&*self.pool()?).await?;
         let erasure = |row: &AnyRow| -> Result<Erasure, sqlx::Error> {
             let owner: String = row.try_get(0)?;
             Ok((OwnerId(owner.parse().map_err(decode)?), app(row, 1)?))

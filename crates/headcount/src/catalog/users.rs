@@ -95,7 +95,7 @@ impl Catalog {
     pub async fn is_setup_token(&self, token: &str) -> Result<bool, Error> {
         let found = sqlx::query("SELECT 1 FROM installation WHERE setup_token_hash = $1")
             .bind(token_hash(token))
-            .fetch_optional(&self.pool)
+            .fetch_optional(&*self.pool()?)
             .await?;
         Ok(found.is_some())
     }
@@ -153,7 +153,7 @@ impl Catalog {
     pub async fn credentials(&self, name: &UserName) -> Result<Option<Credentials>, Error> {
         let row = sqlx::query("SELECT id, password FROM users WHERE name = $1")
             .bind(name.as_str())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&*self.pool()?)
             .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Credentials { user: id(&row, 0)?, password: PasswordHash::from_stored(row.try_get(1)?) }))
@@ -165,7 +165,7 @@ impl Catalog {
             "SELECT u.id, u.name, u.role, u.created_at, \
              CASE WHEN u.id = (SELECT default_owner FROM installation) THEN 1 ELSE 0 END FROM users u ORDER BY u.seq",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&*self.pool()?)
         .await?;
         let user = |row: &AnyRow| {
             Ok(User {

@@ -1,7 +1,9 @@
 //! `headcount serve`.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::{TcpListener, TcpSocket};
@@ -9,10 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Listeners};
+use crate::catalog::OpenError;
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::{Config, ServeArgs};
-use crate::http::server::{most_connections, raise_open_files};
+use crate::http;
+use crate::http::server::{Gate, most_connections, raise_open_files};
 
 use super::folder::TakenFolder;
 use super::{Failure, log, print, settings};
@@ -22,6 +26,9 @@ const LONGEST_QUEUE: u32 = 4096;
 
 /// What the system sends when a file would grow past its limit. By default it ends the process.
 const SIGXFSZ: i32 = 25;
+
+/// How soon a database server that is away is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let config = settings(args)?;
@@ -36,16 +43,66 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let folder = TakenFolder::take(&config.data_dir)?;
     let (listeners, address) = listen(&config)?;
     let stop = stop_signal().context("signals cannot be received")?;
-    let app = App::open(config, Clock::wall()).await?;
-    log_settings(&app);
-    let setup = app.catalog.offer_setup().await.context("the setup token cannot be stored")?;
-    app.keep_setup_token(setup.as_ref()).context("the setup token cannot be kept")?;
-    print(&greeting(address, setup.as_ref()))?;
+    let Some(app) = open(&config, (&listeners, address), &stop).await? else { return Ok(()) };
+    if let Some(token) = offer_setup(&app).await? {
+        print(&how_to_begin(address, &token))?;
+    }
     tracing::info!(%address, "serving");
     app.run(listeners, stop).await;
     tracing::info!("stopped");
     drop(folder);
     Ok(())
+}
+
+/// Opens everything; nothing if it is told to stop meanwhile. As long as the database server is away and nothing is kept
+/// on disk to answer with, everybody is told so.
+async fn open(
+    config: &Config,
+    (listeners, address): (&Listeners, SocketAddr),
+    stop: &CancellationToken,
+) -> Result<Option<App>, Failure> {
+    let greet = || print(&format!("Headcount serves http://{}\n", reachable(address)));
+    let is_passing = |error: &anyhow::Error| error.downcast_ref().is_some_and(OpenError::is_passing);
+    match App::open(config.clone(), Clock::wall()).await {
+        Err(error) if is_passing(&error) => tracing::error!(%error, "waiting for the catalog database"),
+        opened => {
+            let app = opened?;
+            log_settings(&app);
+            greet()?;
+            return Ok(Some(app));
+        }
+    }
+    greet()?;
+    let listener = listeners.public.as_fd().try_clone_to_owned().map(std::net::TcpListener::from);
+    let listener = listener.and_then(TcpListener::from_std).context("the address cannot be listened on twice")?;
+    let done = CancellationToken::new();
+    let waiting = http::server::serve(listener, http::health::waiting(), Arc::new(Gate::new(config)), done.clone());
+    let waiting = tokio::spawn(waiting);
+    let retried = stop.run_until_cancelled(async {
+        loop {
+            tokio::time::sleep(RETRY).await;
+            match App::open(config.clone(), Clock::wall()).await {
+                Err(error) if is_passing(&error) => tracing::debug!(%error, "waiting for the catalog database"),
+                opened => return opened,
+            }
+        }
+    });
+    let opened = retried.await;
+    done.cancel();
+    waiting.await.context("what tells that the server waits failed")?;
+    let opened = opened.transpose()?;
+    opened.iter().for_each(log_settings);
+    Ok(opened)
+}
+
+/// Offers a token for the first administrator, if there is none and the database is there to keep it.
+async fn offer_setup(app: &App) -> Result<Option<Token>, Failure> {
+    if app.catalog.is_away() {
+        return Ok(None);
+    }
+    let setup = app.catalog.offer_setup().await.context("the setup token cannot be stored")?;
+    app.keep_setup_token(setup.as_ref()).context("the setup token cannot be kept")?;
+    Ok(setup)
 }
 
 /// Listens on the addresses of the settings; gives the public one as it came out.
@@ -117,21 +174,15 @@ fn log_settings(app: &App) {
     }
 }
 
-/// Where to go, for standard output.
-fn greeting(address: SocketAddr, setup: Option<&Token>) -> String {
-    let url = format!("http://{}", reachable(address));
-    let mut text = format!("Headcount serves {url}\n");
-    if let Some(token) = setup {
-        let token = token.reveal();
-        _ = write!(
-            text,
-            "There is no administrator yet. This creates the first one, once; put a password of 10 to 1024 bytes for \
-             CHANGE-ME:\n\
-             curl -sS {url}/setup -H 'Content-Type: application/json' \
-             -d '{{\"token\":\"{token}\",\"username\":\"admin\",\"password\":\"CHANGE-ME\"}}'\n"
-        );
-    }
-    text
+/// How the first administrator comes about, for standard output.
+fn how_to_begin(address: SocketAddr, token: &Token) -> String {
+    let (url, token) = (format!("http://{}", reachable(address)), token.reveal());
+    format!(
+        "There is no administrator yet. This creates the first one, once; put a password of 10 to 1024 bytes for \
+         CHANGE-ME:\n\
+         curl -sS {url}/setup -H 'Content-Type: application/json' \
+         -d '{{\"token\":\"{token}\",\"username\":\"admin\",\"password\":\"CHANGE-ME\"}}'\n"
+    )
 }
 
 /// An address that this machine reaches itself by.

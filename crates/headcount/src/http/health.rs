@@ -1,13 +1,14 @@
 //! Whether the process lives, and whether it can answer checks.
 
 use aide::axum::routing::get_with;
-use axum::Json;
 use axum::extract::State;
+use axum::{Json, Router};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::render::moment;
 use crate::app::App;
+use crate::error::{Code, Error};
 use crate::http::policy::{Policy, Routes};
 
 /// From which lag on the counting is called degraded.
@@ -41,6 +42,8 @@ struct Ready {
     status: &'static str,
     /// `off`; `ok`; or `degraded`: events wait in the journal because the store does not take them.
     telemetry: &'static str,
+    /// `ok`; or `stale`: the catalog database is away, and checks are answered as it was last.
+    catalog: &'static str,
     /// For how many milliseconds an event may have waited for the store.
     lag_millis: i64,
     /// What is wrong with the store, so that it takes nothing; absent where it is well.
@@ -102,10 +105,19 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
     Json(Ready {
         status: "ready",
         telemetry,
+        catalog: if app.catalog.is_away() { "stale" } else { "ok" },
         lag_millis,
         store: app.store.problem(),
         damaged: Some(Damaged::of(&app)).filter(|damaged| !damaged.is_nothing()),
         incomplete: app.keeper.damage().incomplete.iter().map(ToString::to_string).collect(),
         ahead: held.ahead_until.map(|until| Ahead { events: held.ahead_events, until: moment(until) }),
     })
+}
+
+/// What is served while the catalog database is away and nothing is kept on disk: everybody hears why.
+pub fn waiting() -> Router {
+    let why = "the catalog database cannot be reached, and no catalog is kept in the data folder";
+    Router::new()
+        .route("/health", axum::routing::get(health))
+        .fallback(async move || Error::new(Code::Unavailable, why).retry_after(5))
 }

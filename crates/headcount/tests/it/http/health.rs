@@ -21,7 +21,7 @@ async fn look(app: &TestApp) {
 
 /// Compares the whole reply: these fields and what is always there. The clock stands, so that nothing lags.
 async fn assert_ready(app: &TestApp, fields: Value, damage: [u32; 6]) {
-    let mut expected = json!({"status": "ready", "telemetry": "ok", "lag_millis": 0});
+    let mut expected = json!({"status": "ready", "telemetry": "ok", "catalog": "ok", "lag_millis": 0});
     expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     assert_eq!(app.get("/ready").await.both(), (200, expected));
     assert_eq!(Scrape::of_app(app).await.damage(), damage);

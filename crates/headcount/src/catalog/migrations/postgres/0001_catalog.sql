@@ -7,6 +7,7 @@ CREATE TABLE installation (
     default_owner    TEXT,
     created_at       BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX installation_is_one ON installation ((1));
 
 -- Administrators (owner_id = id) and team users share one namespace of names. Times are milliseconds since 1970.
 CREATE TABLE users (

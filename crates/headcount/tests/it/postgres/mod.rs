@@ -1,4 +1,8 @@
-//! PostgreSQL for tests.
+//! PostgreSQL for tests, and tests of what happens while it is away.
+
+mod away;
+mod faults;
+mod server;
 
 use std::path::Path;
 
