@@ -125,6 +125,12 @@ fn journal(app: &App, registry: &mut Registry) {
 fn store_and_catalog(app: &App, registry: &mut Registry) {
     let problem = ConstGauge::new(u64::from(app.store.problem().is_some()));
     registry.register("store_problem", "1 if the store cannot be reached, or is not shipped to", problem);
+    if let Some(times) = app.store.command_times() {
+        let connects = ConstCounter::new(app.store.turn());
+        registry.register("store_connects", "Connections to Redis that were made", connects);
+        let help = "How long commands to Redis took, by what they are";
+        registry.register("store_command_seconds", help, times.clone());
+    }
     let cached = ConstGauge::new(app.reports.cached_bytes() as u64);
     registry.register("segment_cache_bytes", "Bytes of the segments in memory, about", cached);
     let (read_at, loaded_at) = app.catalog.ages();

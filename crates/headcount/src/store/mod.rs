@@ -14,6 +14,8 @@ use std::path::Path;
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::device::Pseudonym;
 use headcount_engine::id::{AppId, OwnerId};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
 
 use self::embedded::Embedded;
 pub use self::embedded::FORMAT;
@@ -266,6 +268,9 @@ pub struct Damage {
     pub incomplete: Vec<Day>,
 }
 
+/// How long commands took, in seconds; the label says what they are.
+pub type CommandTimes = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
+
 macro_rules! place {
     ($store:expr, $place:ident => $call:expr) => {
         match $store {
@@ -357,6 +362,14 @@ impl Store {
         }
     }
 
+    /// How long commands to a Redis took, in seconds, by what they are.
+    pub fn command_times(&self) -> Option<&CommandTimes> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(redis) => Some(redis.times()),
+        }
+    }
+
     /// Removes an owner's segments and incomplete days before `first`, and the owner's marks and receipts that are
     /// older than `marks_before`. A clock that goes back behind `at` does not bring a removed segment back: steps of
     /// before bring its day nothing, and the day stays incomplete.
@@ -378,20 +391,4 @@ impl Store {
     pub async fn erase(&self, owner: OwnerId, app: Option<AppId>, at: Millis) -> Result<(), StoreError> {
         place!(self, place => place.erase(owner, app, at).await)
     }
-}
-
-/// A mark as bytes: the row, with the greatest byte first, and the tag.
-fn mark_bytes(mark: Mark) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&mark.row.to_be_bytes());
-    bytes[8..].copy_from_slice(&mark.tag);
-    bytes
-}
-
-/// What [`mark_bytes`] wrote.
-fn read_mark(bytes: &[u8; 16]) -> Mark {
-    let (mut row, mut tag) = ([0; 8], [0; 8]);
-    row.copy_from_slice(&bytes[..8]);
-    tag.copy_from_slice(&bytes[8..]);
-    Mark { row: u64::from_be_bytes(row), tag }
 }

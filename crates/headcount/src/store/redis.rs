@@ -25,7 +25,8 @@ use headcount_engine::mark::{Mark, SpoolId};
 use self::keys::Keys;
 use self::link::Link;
 use self::script::DAYS;
-use super::{StoreError, read_mark};
+use self::step::read_mark;
+use super::{CommandTimes, StoreError};
 use crate::config::RedisSettings;
 use crate::installation::Installation;
 
@@ -64,6 +65,10 @@ impl Redis {
 
     pub(super) fn turn(&self) -> u64 {
         self.link.turn()
+    }
+
+    pub(super) fn times(&self) -> &CommandTimes {
+        self.link.times()
     }
 
     pub(super) fn problem(&self) -> Option<String> {

@@ -1,13 +1,11 @@
 //! The contract of `Store`: every place where segments live passes all of it.
 
 mod model;
+mod place;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use headcount::config::RedisSettings;
 use headcount::installation::Installation;
 use headcount::store::{
     Applied, BlobAt, Block, Compaction, DictionaryState, Rebuild, Step, Store, StoreError, Version,
@@ -18,8 +16,7 @@ use headcount_engine::format::{seal, unseal};
 use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::mark::{Mark, SpoolId};
 
-use crate::app::fresh_directory;
-use crate::redis::{Log, One};
+use self::place::{Kind, Place, Server};
 
 const ACME: OwnerId = OwnerId(Id::from_bytes([1; 12]));
 const OTHER: OwnerId = OwnerId(Id::from_bytes([2; 12]));
@@ -29,74 +26,27 @@ const SPOOL: SpoolId = SpoolId([7; 16]);
 /// Far ahead: nothing of it goes by itself while a test runs.
 const TODAY: Day = Day(40_000);
 
-/// A place of one kind, and where it lies.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Embedded,
-    Redis,
-}
+macro_rules! contract {
+    ([$($place:ident: $kind:expr),+ $(,)?] [$($shared:ident: $shared_kind:expr),+ $(,)?] $cases:tt) => {
+        $(contract!(@ $place $kind, $cases);)+
+        $(contract!(shared $shared $shared_kind, $cases);)+
+    };
+    // Their servers take long to start: they do it once.
+    (shared $place:ident $kind:expr, [$($case:ident),+ $(,)?]) => {
+        mod $place {
+            use super::{Kind, Place, Server};
 
-struct Place {
-    kind: Kind,
-    directory: PathBuf,
-    installation: Installation,
-    redis: Option<One>,
-}
-
-impl Place {
-    fn fresh(kind: Kind) -> Self {
-        let installation = Installation { id: Id::from_bytes(rand::random()), secret: rand::random() };
-        let redis = matches!(kind, Kind::Redis).then(|| One::start(Log::None));
-        Self { kind, directory: fresh_directory(), installation, redis }
-    }
-
-    async fn open_as(&self, installation: &Installation) -> Result<Store, StoreError> {
-        match self.kind {
-            Kind::Embedded => Store::open_embedded(&self.directory.join("store.db"), installation).await,
-            Kind::Redis => {
-                let settings = RedisSettings {
-                    target: self.url().parse().unwrap(),
-                    sentinel_password: None,
-                    ca_file: None,
-                    prefix: "hc".to_owned(),
-                    retention_days: 30,
-                    replay_window: Duration::from_hours(24),
-                };
-                Store::open_redis(settings, installation).await
+            #[test]
+            fn it_passes_all_of_the_contract() {
+                let server = Server::start($kind);
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                $(
+                    println!("{}", stringify!($case));
+                    runtime.block_on(super::$case(&Place::on(&server)));
+                )+
+                super::model::any_history_is_that_of_the_model(|| Place::on(&server));
             }
         }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.redis.as_ref().unwrap().port())
-    }
-
-    /// Keeps a copy of what lies there. Nobody has it open.
-    fn copy(&self) -> PathBuf {
-        if let Some(redis) = &self.redis {
-            return redis.copy();
-        }
-        let copy = fresh_directory().join("store.db");
-        std::fs::copy(self.directory.join("store.db"), &copy).unwrap();
-        copy
-    }
-
-    /// Loses what came since the copy was made. Nobody has it open.
-    fn go_back(&mut self, copy: &Path) {
-        match &mut self.redis {
-            Some(redis) => redis.become_again(copy),
-            None => _ = std::fs::copy(copy, self.directory.join("store.db")).unwrap(),
-        }
-    }
-
-    async fn open(&self) -> Store {
-        self.open_as(&self.installation).await.unwrap()
-    }
-}
-
-macro_rules! contract {
-    ([$($place:ident: $kind:expr),+ $(,)?] $cases:tt) => {
-        $(contract!(@ $place $kind, $cases);)+
     };
     (@ $place:ident $kind:expr, [$($case:ident),+ $(,)?]) => {
         mod $place {
@@ -104,12 +54,12 @@ macro_rules! contract {
 
             $(#[tokio::test]
             async fn $case() {
-                super::$case(&mut Place::fresh($kind)).await;
+                super::$case(&Place::fresh($kind)).await;
             })+
 
             #[test]
             fn any_history_is_that_of_the_model() {
-                super::model::any_history_is_that_of_the_model($kind);
+                super::model::any_history_is_that_of_the_model(|| Place::fresh($kind));
             }
         }
     };
@@ -117,6 +67,7 @@ macro_rules! contract {
 
 contract!(
     [embedded: Kind::Embedded, redis: Kind::Redis]
+    [sentinel: Kind::Sentinel, cluster: Kind::Cluster]
     [
         a_step_follows_the_mark_that_it_names,
         a_mark_of_another_tag_is_another_mark,
@@ -419,7 +370,7 @@ async fn a_reader_sees_its_owner_and_days(place: &Place) {
     assert_eq!(store.owners().await.unwrap(), [ACME]);
 }
 
-async fn a_reader_notices_that_the_tail_was_lost(place: &mut Place) {
+async fn a_reader_notices_that_the_tail_was_lost(place: &Place) {
     let store = place.open().await;
     applied(&store, ACME, brings(None, 1, ONE, TODAY, 1)).await;
     drop(store);
@@ -448,7 +399,7 @@ async fn a_reader_notices_that_the_tail_was_lost(place: &mut Place) {
     assert_eq!(Reader::fresh(&store, ACME).await.held[&(ONE, TODAY)], [1, 3, 4]);
 }
 
-async fn a_reader_notices_another_rebuild(place: &mut Place) {
+async fn a_reader_notices_another_rebuild(place: &Place) {
     let store = place.open().await;
     applied(&store, ACME, Step { block: Some(block(1, &[1, 2, 3])), ..brings(None, 1, ONE, TODAY, 1) }).await;
     let old = state(&store, ACME).await;

@@ -6,46 +6,111 @@ use super::super::StoreError;
 use super::connect::Connection;
 use super::keys::Shared;
 use super::reply;
-use super::script::INSTALLATION;
+use super::script::{INSTALLATION, PROBE};
+use crate::clock::Clock;
 use crate::installation::Installation;
 
 /// The version of the keys and of what they hold.
 pub(super) const FORMAT: i64 = 1;
 /// The oldest version that has every command that is used.
 const OLDEST: (u32, u32) = (6, 2);
+/// From how many milliseconds on two clocks that differ are told about, and count as wrong.
+const SKEW: (i64, i64) = (10_000, 3_600_000);
 
-/// Looks a server over: why nothing may be written to it, if there is a reason.
+/// What somebody should know about a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Findings {
+    /// Why nothing may be written to it.
+    pub(super) refusal: Option<String>,
+    /// What may go wrong.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Looks a server over, or every master of a cluster.
 pub(super) async fn look(
     mut connection: Connection,
     shared: &Shared,
     own: &Installation,
     address: &str,
-) -> Result<Option<String>, StoreError> {
-    let info = connection.send(redis::cmd("INFO").arg("server")).await.map_err(|error| failure(&error))?;
-    let memory = connection.send(redis::cmd("INFO").arg("memory")).await.map_err(|error| failure(&error))?;
-    if let Some(why) = refusal(&reply::text(info)?, &reply::text(memory)?) {
-        return Ok(Some(why));
+) -> Result<Findings, StoreError> {
+    let mut findings = Findings::default();
+    let reports = connection.everywhere(&redis::cmd("INFO")).await.map_err(|error| failure(&error))?;
+    for (node, report) in reports {
+        look_at(&reply::text(report)?, &node, &mut findings)?;
+    }
+    let before = Clock::wall().now();
+    let times = connection.everywhere(&redis::cmd("TIME")).await.map_err(|error| failure(&error))?;
+    for (node, time) in times {
+        let parts = reply::texts(time)?;
+        let seconds: i64 = parts.first().and_then(|text| text.parse().ok()).ok_or_else(reply::unexpected)?;
+        look_at_clock(seconds.saturating_mul(1000), before.0, &node, &mut findings);
+    }
+    if findings.refusal.is_some() {
+        return Ok(findings);
+    }
+    let probe = PROBE.call().key(shared.probe());
+    let refused = connection.send(&probe.with_text()).await.map_err(|error| failure(&error))?;
+    let refused = reply::texts(refused)?;
+    if !refused.is_empty() {
+        let commands = refused.join(", ");
+        findings.refuse(format!("the user of Redis may not use {commands}: grant it what docs/redis.md lists"));
+        return Ok(findings);
     }
     check_installation(&mut connection, shared, own, address).await?;
-    Ok(None)
+    Ok(findings)
 }
 
-fn refusal(server: &str, memory: &str) -> Option<String> {
-    let version = field(server, "redis_version").unwrap_or_default();
+impl Findings {
+    /// Says in the log what there is to say.
+    pub(super) fn tell(&self) {
+        if let Some(why) = &self.refusal {
+            tracing::error!(why, "nothing is shipped to Redis");
+        }
+        for warning in &self.warnings {
+            tracing::warn!(warning, "Redis is not as it should be");
+        }
+    }
+
+    fn refuse(&mut self, why: String) {
+        self.refusal.get_or_insert(why);
+    }
+}
+
+fn look_at(report: &str, node: &str, findings: &mut Findings) -> Result<(), StoreError> {
+    let field = |name: &str| report.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    if field("loading") == Some("1") {
+        return Err(StoreError::Unavailable(format!("{node} still reads what it holds")));
+    }
+    let version = field("redis_version").unwrap_or_default();
     let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
     if (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()) < OLDEST {
-        return Some(format!("Redis is of version {version}: at least {}.{} is needed", OLDEST.0, OLDEST.1));
+        findings.refuse(format!("{node} is Redis {version}: at least {}.{} is needed", OLDEST.0, OLDEST.1));
     }
-    let policy = field(memory, "maxmemory_policy").unwrap_or_default();
-    (policy != "noeviction").then(|| {
-        format!(
-            "Redis may throw keys away that are needed (maxmemory-policy {policy}): set `maxmemory-policy noeviction`"
-        )
-    })
+    let policy = field("maxmemory_policy").unwrap_or_default();
+    if policy != "noeviction" {
+        findings.refuse(format!(
+            "{node} may throw keys away that are needed (maxmemory-policy {policy}): set `maxmemory-policy noeviction`"
+        ));
+    }
+    if field("aof_enabled") == Some("0") {
+        findings.warnings.push(format!(
+            "{node} writes no log: what it is told after its last snapshot is lost when it ends, and has to be shipped \
+             again: set `appendonly yes`"
+        ));
+    }
+    Ok(())
 }
 
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+/// Keys live until a moment of the server's clock.
+fn look_at_clock(theirs: i64, ours: i64, node: &str, findings: &mut Findings) {
+    let (told, wrong) = SKEW;
+    let apart = (theirs - ours).abs();
+    let text = || format!("the clock of {node} and that of this machine are {} s apart: set them", apart / 1000);
+    if apart >= wrong {
+        findings.refuse(text());
+    } else if apart >= told {
+        findings.warnings.push(text());
+    }
 }
 
 /// Refuses a store whose pseudonyms were made with another secret: no device would be recognised again.

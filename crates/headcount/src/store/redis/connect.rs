@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo as _, RedisConnectionInfo,
@@ -37,6 +38,17 @@ impl Connection {
             Self::One(connection) => command.query_async(connection).await,
             Self::Cluster(connection) => command.query_async(connection).await,
         }
+    }
+
+    /// Sends a command to every server that is written to: the answers, and whose each of them is.
+    pub(super) async fn everywhere(&mut self, command: &Cmd) -> RedisResult<Vec<(String, Value)>> {
+        let connection = match self {
+            Self::One(_) => return Ok(vec![("the server".to_owned(), self.send(command).await?)]),
+            Self::Cluster(connection) => connection,
+        };
+        let masters = (MultipleNodeRoutingInfo::AllMasters, Some(ResponsePolicy::Special));
+        let answers = connection.route_command(command.clone(), RoutingInfo::MultiNode(masters)).await?;
+        redis::from_redis_value(answers).map_err(Into::into)
     }
 }
 

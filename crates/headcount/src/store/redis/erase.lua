@@ -19,6 +19,6 @@ else
 end
 till = string.format('%.0f', math.max(tonumber(till), tonumber(redis.call('HGET', state, 'until') or 0)))
 redis.call('HSET', state, 'revision', token, 'until', till)
-redis.call('PEXPIREAT', state, till)
-redis.call('PEXPIREAT', erased, till)
+-- All that belongs together goes together.
+for i = 1, #KEYS do redis.call('PEXPIREAT', KEYS[i], till) end
 return 1

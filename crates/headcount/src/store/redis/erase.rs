@@ -8,10 +8,14 @@ use headcount_engine::id::{AppId, OwnerId};
 use super::super::{EXPIRED_DAYS, StoreError};
 use super::head::{Head, Tag};
 use super::keys::app_day;
-use super::maintain::piece_names;
+use super::maintain::{ALL_DAYS, lives_until, piece_names};
 use super::read::Overview;
 use super::script::{ERASE, EXPIRE, REMOVE};
 use super::{ATTEMPTS, Redis, longest, reply};
+use crate::clock::Clock;
+
+/// How much shorter a life may be than it should, in milliseconds: clocks differ.
+const CLOSE: i64 = 3_600_000;
 
 /// Which segments are to go.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +44,7 @@ impl Redis {
         let call = EXPIRE
             .call()
             .keys([keys.state(), keys.marks(), keys.receipts(), keys.erased(), keys.expired(), keys.incomplete()])
-            .keys([keys.damaged(), keys.days()])
+            .keys([keys.damaged(), keys.days(), keys.blocks(&self.find(owner).await?.space)])
             .arg(first.to_string())
             .arg(marks_before.0)
             .arg(oldest)
@@ -49,6 +53,36 @@ impl Redis {
             let mut command = redis::cmd("SREM");
             self.link.put(command.arg(self.link.shared.owners()).arg(owner.to_string()).clone()).await?;
             self.forget_place(owner);
+        }
+        self.lengthen_lives(owner).await
+    }
+
+    /// Gives all that belongs to a day the life that it has by the settings of now, which may keep days for longer.
+    async fn lengthen_lives(&self, owner: OwnerId) -> Result<(), StoreError> {
+        let overview = self.overview(owner, &ALL_DAYS).await?;
+        let keys = self.keys(owner);
+        let mut by_day: BTreeMap<Day, Vec<String>> = BTreeMap::new();
+        for (key, head) in &overview.heads {
+            let names = by_day.entry(key.1).or_default();
+            names.push(keys.deltas(&overview.space, *key));
+            names.extend(piece_names(&keys, &overview.space, *key, &head.base, head.pieces));
+        }
+        for (day, mut names) in by_day {
+            let (heads, life) = (keys.heads(&overview.space, day), self.life_of(day));
+            let mut ask = redis::cmd("PTTL");
+            let left: i64 = reply::number(self.link.get(ask.arg(&heads).clone()).await?)?;
+            if Clock::wall().now().0.saturating_add(left) >= life.saturating_sub(CLOSE) {
+                continue;
+            }
+            // The one that is looked at comes last.
+            names.push(heads);
+            let mut commands = Vec::with_capacity(names.len());
+            for name in &names {
+                commands.push(lives_until(name, life));
+            }
+            let last = commands.split_off(commands.len() - 1);
+            self.put_all(commands).await?;
+            self.put_all(last).await?;
         }
         Ok(())
     }
@@ -83,7 +117,7 @@ impl Redis {
         };
         for _ in 0..ATTEMPTS {
             self.forget_place(owner);
-            let heads = self.heads_of(owner, &days).await?;
+            let heads = self.overview(owner, &days).await?;
             let mut by_day: BTreeMap<Day, Vec<(AppId, &Head)>> = BTreeMap::new();
             for ((app, day), head) in &heads.heads {
                 if !matches!(which, Which::Of(Some(of)) if of != *app) {

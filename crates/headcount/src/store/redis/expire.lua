@@ -1,5 +1,5 @@
 -- Forgets what is too old of everything that is not a segment.
--- KEYS  state marks receipts erased expired incomplete damaged days
+-- KEYS  state marks receipts erased expired incomplete damaged days blocks
 -- ARGV  first_date marks_before oldest_expired until
 -- Gives 1 if nothing is left of the owner.
 local state, marks, receipts, erased, expired, incomplete, damaged, days = unpack(KEYS)
@@ -30,7 +30,8 @@ redis.call('PEXPIREAT', expired, till)
 local left = redis.call('EXISTS', marks, receipts, erased, incomplete, days)
 if left > 0 or redis.call('HEXISTS', state, 'since') == 1 then
   if redis.call('EXISTS', state) == 1 then redis.call('HSET', state, 'until', till) end
-  for i = 1, 8 do redis.call('PEXPIREAT', KEYS[i], till) end
+  -- All that belongs together goes together.
+  for i = 1, #KEYS do redis.call('PEXPIREAT', KEYS[i], till) end
   return 0
 end
 redis.call('DEL', state)

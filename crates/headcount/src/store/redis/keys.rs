@@ -18,6 +18,11 @@ impl Shared {
         format!("{}:owners", self.0)
     }
 
+    /// Whatever is tried for the rights to it; there for a moment only.
+    pub(super) fn probe(&self) -> String {
+        format!("{}:probe", self.0)
+    }
+
     /// The keys of one owner.
     pub(super) fn owner(&self, owner: OwnerId) -> Keys {
         Keys(format!("{}:{{{owner}}}", self.0))

@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::super::StoreError;
-use super::check;
+use super::super::{CommandTimes, StoreError};
+use super::check::{self, Findings};
 use super::connect::{Connection, Connector};
 use super::keys::Shared;
 use super::script::Call;
@@ -25,6 +27,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// How often a connection is looked over again.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// The bounds by which the times of commands are told apart, in seconds.
+const COMMAND_SECONDS: [f64; 11] = [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2, 1.0, 4.0];
+
 /// The connection to a Redis.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -37,14 +42,14 @@ pub(super) struct Link {
     turn: AtomicU64,
     // Why there is no connection.
     problem: Mutex<Option<String>>,
+    times: CommandTimes,
     runtime: Runtime,
 }
 
 #[derive(Debug)]
 struct Live {
     connection: Connection,
-    // Why nothing may be written now.
-    refusal: Option<String>,
+    findings: Findings,
     looked_at: Instant,
 }
 
@@ -85,6 +90,7 @@ impl Link {
             attempts: tokio::sync::Mutex::default(),
             turn: AtomicU64::new(0),
             problem: Mutex::default(),
+            times: Family::new_with_constructor(|| Histogram::new(COMMAND_SECONDS)),
             runtime,
         })
     }
@@ -96,7 +102,7 @@ impl Link {
 
     /// Why nothing can be read, or nothing may be written.
     pub(super) fn problem(&self) -> Option<String> {
-        let refusal = || self.current().and_then(|live| live.refusal.clone());
+        let refusal = || self.current().and_then(|live| live.findings.refusal.clone());
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone().or_else(refusal)
     }
 
@@ -118,7 +124,9 @@ impl Link {
     /// Runs a script that writes, unless the server is one that nothing may be written to.
     pub(super) async fn write(&self, call: Call) -> Result<Value, StoreError> {
         let live = self.writable().await?;
-        self.call(&live, &call).await
+        let answer = self.call(&live, &call).await?;
+        self.set_problem(None);
+        Ok(answer)
     }
 
     /// Sends a command that reads.
@@ -135,7 +143,7 @@ impl Link {
 
     async fn writable(&self) -> Result<Arc<Live>, StoreError> {
         let live = self.live().await?;
-        match &live.refusal {
+        match &live.findings.refusal {
             Some(why) => Err(StoreError::Refused(why.clone())),
             None => Ok(live),
         }
@@ -151,10 +159,18 @@ impl Link {
         result.map_err(|error| self.failure(live, &error))
     }
 
-    async fn send(&self, live: &Live, command: &Cmd, name: &str) -> Result<Value, RedisError> {
+    async fn send(&self, live: &Live, command: &Cmd, name: &'static str) -> Result<Value, RedisError> {
         let mut connection = live.connection.clone();
+        let started = Instant::now();
         let late = |_| RedisError::from((ErrorKind::Io, "no answer", format!("to {name} within {COMMAND:?}")));
-        tokio::time::timeout(COMMAND, connection.send(command)).await.map_err(late)?
+        let answer = tokio::time::timeout(COMMAND, connection.send(command)).await.map_err(late);
+        self.times.get_or_create(&[("command", name)]).observe(started.elapsed().as_secs_f64());
+        answer?
+    }
+
+    /// How long commands took, in seconds, by what they are.
+    pub(super) fn times(&self) -> &CommandTimes {
+        &self.times
     }
 
     /// Gives up the connection where another one may help.
@@ -165,7 +181,12 @@ impl Link {
                 *current = None;
             }
         }
-        check::failure(error)
+        let failure = check::failure(error);
+        if matches!(failure, StoreError::Refused(_)) {
+            // It stays so until somebody has changed something, and a step gets through.
+            self.set_problem(Some(failure.to_string()));
+        }
+        failure
     }
 
     fn current(&self) -> Option<Arc<Live>> {
@@ -205,7 +226,7 @@ impl Link {
     /// Looks the connection over, or makes one and looks that over.
     async fn look(&self, current: Option<Arc<Live>>) -> Result<Arc<Live>, StoreError> {
         let is_new = current.is_none();
-        let before = current.as_ref().and_then(|live| live.refusal.clone());
+        let before = current.as_ref().map(|live| live.findings.clone());
         let (connector, own, shared) = (self.connector.clone(), self.own.clone(), self.shared.clone());
         let address = self.settings.target.to_string();
         // Made on the link's own thread, which goes on reading from it.
@@ -214,16 +235,17 @@ impl Link {
                 Some(live) => live.connection.clone(),
                 None => connector.connect().await.map_err(|error| check::failure(&error))?,
             };
-            let refusal = check::look(connection.clone(), &shared, &own, &address).await?;
-            Ok::<_, StoreError>(Live { connection, refusal, looked_at: Instant::now() })
+            let findings = check::look(connection.clone(), &shared, &own, &address).await?;
+            Ok::<_, StoreError>(Live { connection, findings, looked_at: Instant::now() })
         });
         let late = |_| StoreError::Unavailable(format!("no connection within {CONNECT:?}"));
         let looked = tokio::time::timeout(CONNECT, look).await.map_err(late)?;
         let live = Arc::new(looked.map_err(|error| StoreError::Unavailable(error.to_string()))??);
-        match &live.refusal {
-            Some(why) if is_new || before.is_none() => tracing::error!(%why, "nothing is shipped to Redis"),
-            None if is_new => tracing::info!(redis = %self.settings.target, "connected"),
-            Some(_) | None => {}
+        if is_new {
+            tracing::info!(redis = %self.settings.target, "connected");
+        }
+        if before.is_none_or(|before| before != live.findings) {
+            live.findings.tell();
         }
         *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());
         if is_new {

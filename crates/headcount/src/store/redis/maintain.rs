@@ -21,13 +21,13 @@ pub(super) const GRACE: i64 = 60_000;
 /// How many commands of one piece of work are under way at once.
 const AT_ONCE: usize = 4;
 /// Every day that there can be.
-const ALL_DAYS: std::ops::RangeInclusive<Day> = Day(i32::MIN)..=Day(i32::MAX);
+pub(super) const ALL_DAYS: std::ops::RangeInclusive<Day> = Day(i32::MIN)..=Day(i32::MAX);
 
 impl Redis {
     pub(in super::super) async fn heads(&self) -> Result<Vec<store::Head>, StoreError> {
         let mut all = Vec::new();
         for owner in self.owners().await? {
-            let Overview { epoch, heads, .. } = self.heads_of(owner, &ALL_DAYS).await?;
+            let Overview { epoch, heads, .. } = self.overview(owner, &ALL_DAYS).await?;
             all.extend(heads.into_iter().map(|((app, day), head)| store::Head {
                 owner,
                 app,
@@ -57,7 +57,7 @@ impl Redis {
 
     /// The state of one segment, and of what it belongs to.
     async fn head_of(&self, owner: OwnerId, (app, day): (AppId, Day)) -> Result<(Overview, Option<Head>), StoreError> {
-        let heads = self.heads_of(owner, &(day..=day)).await?;
+        let heads = self.overview(owner, &(day..=day)).await?;
         let head = heads.heads.iter().find(|((of, _), _)| *of == app).map(|(_, head)| head.clone());
         Ok((heads, head))
     }
@@ -164,6 +164,13 @@ impl Redis {
             .arg(format!("{}:{name}", member(app, day)));
         self.link.write(call).await.map(drop)
     }
+}
+
+/// The command that sets the end of a key's life.
+pub(super) fn lives_until(key: &str, end: i64) -> Cmd {
+    let mut command = redis::cmd("PEXPIREAT");
+    command.arg(key).arg(end);
+    command
 }
 
 /// The name of a base: nobody else writes under it.

@@ -59,7 +59,7 @@ impl Redis {
         known: HashMap<(AppId, Day), Version>,
     ) -> Result<View, StoreError> {
         for attempt in 0..ATTEMPTS {
-            let heads = self.heads_of(owner, &days).await?;
+            let heads = self.overview(owner, &days).await?;
             let is_lost = attempt >= PATIENCE;
             let mut reads = Vec::with_capacity(heads.heads.len());
             for (key, head) in &heads.heads {
@@ -76,7 +76,7 @@ impl Redis {
     }
 
     /// The states of an owner's segments of those days.
-    pub(super) async fn heads_of(&self, owner: OwnerId, days: &RangeInclusive<Day>) -> Result<Overview, StoreError> {
+    pub(super) async fn overview(&self, owner: OwnerId, days: &RangeInclusive<Day>) -> Result<Overview, StoreError> {
         for _ in 0..ATTEMPTS {
             let place = self.place(owner).await?;
             match self.view(owner, days, &place).await? {

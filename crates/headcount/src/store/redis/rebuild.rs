@@ -3,23 +3,19 @@
 use headcount_engine::day::Day;
 use headcount_engine::format::seal;
 use headcount_engine::id::AppId;
-use redis::Cmd;
 
 use super::super::{Rebuild, StoreError};
 use super::head::{Head, Tag};
 use super::keys::Keys;
-use super::maintain::{GRACE, base_name, piece_names};
+use super::maintain::{ALL_DAYS, GRACE, base_name, lives_until, piece_names};
 use super::read::Overview;
 use super::script::REBUILD;
 use super::{Redis, reply};
 
-/// Every day that there can be.
-const ALL_DAYS: std::ops::RangeInclusive<Day> = Day(i32::MIN)..=Day(i32::MAX);
-
 impl Redis {
     pub(in super::super) async fn rebuild(&self, rebuild: Rebuild) -> Result<bool, StoreError> {
         let owner = rebuild.owner;
-        let old = self.heads_of(owner, &ALL_DAYS).await?;
+        let old = self.overview(owner, &ALL_DAYS).await?;
         let expected = rebuild.expected_dictionary;
         let is_same = |((app, day), head): &((AppId, Day), Head)| {
             rebuild.expected.get(&(*app, *day)) == Some(&head.version(old.epoch))
@@ -127,12 +123,6 @@ impl Redis {
         };
         self.put_all(names.into_iter().map(expire).collect()).await
     }
-}
-
-fn lives_until(key: &str, end: i64) -> Cmd {
-    let mut command = redis::cmd("PEXPIREAT");
-    command.arg(key).arg(end);
-    command
 }
 
 fn old_keys(keys: &Keys, old: &Overview) -> Vec<String> {

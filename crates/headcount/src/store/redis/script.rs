@@ -24,6 +24,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    PROBE = "probe", include_str!("probe.lua");
     INSTALLATION = "installation", include_str!("installation.lua");
     APPLY = "apply", concat!(include_str!("head.lua"), include_str!("apply.lua"));
     DAYS = "days", include_str!("days.lua");

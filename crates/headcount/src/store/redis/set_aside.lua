@@ -22,8 +22,7 @@ elseif head and head.generation == tonumber(generation) and head.base == base th
   redis.call('SET', place, '', 'PXAT', till)
 end
 redis.call('SADD', incomplete, member)
-redis.call('HSET', state, 'revision', token)
+if redis.call('EXISTS', state) == 1 then redis.call('HSET', state, 'revision', token) end
 local owner_till = math.max(tonumber(till), tonumber(redis.call('HGET', state, 'until') or 0))
-redis.call('HSET', state, 'until', string.format('%.0f', owner_till))
-for i = 1, 3 do redis.call('PEXPIREAT', KEYS[i], string.format('%.0f', owner_till)) end
+for i = 2, 3 do redis.call('PEXPIREAT', KEYS[i], string.format('%.0f', owner_till)) end
 return 1

@@ -2,9 +2,10 @@
 
 use headcount_engine::format::seal;
 use headcount_engine::id::OwnerId;
+use headcount_engine::mark::Mark;
 use redis::Value;
 
-use super::super::{Applied, DictionaryState, Step, StoreError, mark_bytes, read_mark};
+use super::super::{Applied, DictionaryState, Step, StoreError};
 use super::head::Tag;
 use super::keys::member;
 use super::script::{APPLY, Call};
@@ -113,4 +114,20 @@ impl Redis {
             _ => Ok(Answer::Moved),
         }
     }
+}
+
+/// A mark as bytes: the row, with the greatest byte first, and the tag.
+fn mark_bytes(mark: Mark) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&mark.row.to_be_bytes());
+    bytes[8..].copy_from_slice(&mark.tag);
+    bytes
+}
+
+/// What [`mark_bytes`] wrote.
+pub(super) fn read_mark(bytes: &[u8; 16]) -> Mark {
+    let (mut row, mut tag) = ([0; 8], [0; 8]);
+    row.copy_from_slice(&bytes[..8]);
+    tag.copy_from_slice(&bytes[8..]);
+    Mark { row: u64::from_be_bytes(row), tag }
 }

@@ -10,4 +10,6 @@ mod proxy;
 mod resp;
 mod sentinel;
 
+pub(crate) use self::cluster::Cluster;
 pub(crate) use self::one::{Log, One};
+pub(crate) use self::sentinel::{NAME, Sentinel};

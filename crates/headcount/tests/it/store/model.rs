@@ -9,7 +9,7 @@ use headcount_engine::mark::{Mark, SpoolId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use super::{ACME, Kind, ONE, OTHER, Place, Reader, TODAY, TWO, blob};
+use super::{ACME, ONE, OTHER, Place, Reader, TODAY, TWO, blob};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -162,8 +162,7 @@ struct History {
 }
 
 impl History {
-    async fn new(kind: Kind) -> Self {
-        let place = Place::fresh(kind);
+    async fn new(place: Place) -> Self {
         let store = place.open().await;
         let owners = [ACME, OTHER].map(|owner| (owner, Owner::default())).into();
         Self { place, store, owners, followers: BTreeMap::new(), remembered: Default::default(), turn: TODAY.start().0 }
@@ -319,12 +318,12 @@ fn store_has_dictionary(state: &DictionaryState) -> bool {
     *state != DictionaryState::default()
 }
 
-pub(super) fn any_history_is_that_of_the_model(kind: Kind) {
+pub(super) fn any_history_is_that_of_the_model(fresh: impl Fn() -> Place) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(acts in proptest::collection::vec(act(), 1..40))| {
         runtime.block_on(async {
-            let mut history = History::new(kind).await;
+            let mut history = History::new(fresh()).await;
             for act in acts {
                 history.act(act).await?;
             }

@@ -1,5 +1,7 @@
 //! A server whose segments live in a Redis.
 
+use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use headcount::app::App;
@@ -113,6 +115,86 @@ async fn a_redis_of_another_installation_stops_the_start() {
     assert!(refused.to_string().starts_with(&expected), "{refused}");
 }
 
+/// What is wrong with the store of a server that does not ship to it.
+async fn problem(app: &TestApp) -> String {
+    let ready = app.get("/ready").await;
+    assert_eq!(ready.status, 200, "{ready:?}");
+    ready.json()["store"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_documented_rights_is_enough_and_less_is_not() {
+    let redis = One::start(Log::None);
+    let text = document("docs/redis.md");
+    let user = between(&text, "<!-- user:", "<!-- user end -->");
+    let line = user.lines().find(|line| line.starts_with("ACL SETUSER ")).unwrap();
+    redis.ask(&line.replace("PASSWORD", "secret").split(' ').collect::<Vec<_>>());
+    let url = format!("redis://headcount:secret@127.0.0.1:{}", redis.port());
+    let app = with_redis(&url).await;
+    let caller = shop::open(&app, "acme").await;
+    check(&app, "acme", 1).await;
+    assert_eq!(counted(&caller).await, (1, 1));
+    app.app.keeper.round().await.unwrap();
+    let metrics = reqwest::get(app.metrics_url()).await.unwrap().text().await.unwrap();
+    for line in ["headcount_store_problem 0", "headcount_store_connects_total 1"] {
+        assert!(metrics.lines().any(|other| other == line), "{line}: {metrics}");
+    }
+    assert!(metrics.contains("headcount_store_command_seconds_count{command=\"apply\"} "), "{metrics}");
+    drop(caller);
+    app.stop().await;
+
+    redis.ask(&["ACL", "SETUSER", "headcount", "-lset"]);
+    let app = with_redis(&url).await;
+    let said = problem(&app).await;
+    assert!(said.contains("may not use LSET"), "{said}");
+    app.stop().await;
+    let app = with_redis(&url.replace("secret", "wrong")).await;
+    let said = problem(&app).await;
+    assert!(said.contains("neither user nor password") && !said.contains("wrong@"), "{said}");
+    app.stop().await;
+}
+
+/// A certificate authority and a certificate of it for a server: its file, and the server's settings.
+fn certificates() -> (String, Vec<(&'static str, String)>) {
+    let folder = fresh_directory();
+    let openssl = |arguments: &str| {
+        let done = Command::new("openssl").args(arguments.split(' ')).current_dir(&folder).output().unwrap();
+        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    openssl(&format!("{new} -subj /CN=authority -keyout ca.key -out ca.pem"));
+    let of = "-CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+    openssl(&format!("{new} {of} -subj /CN=server -keyout server.key -out server.pem"));
+    let path = |name: &str| folder.join(name).display().to_string();
+    let settings = vec![
+        ("tls-cert-file", path("server.pem")),
+        ("tls-key-file", path("server.key")),
+        ("tls-ca-cert-file", path("ca.pem")),
+        ("tls-auth-clients", "no".to_owned()),
+    ];
+    (path("ca.pem"), settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_over_tls_is_trusted_by_the_authority_that_is_named() {
+    let (authority, mut settings) = certificates();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    settings.push(("tls-port", port.to_string()));
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let _redis = One::with(Log::None, &settings);
+    let url = format!("rediss://127.0.0.1:{port}");
+    let app = TestApp::with(&[("REDIS_URL", &url), ("HEADCOUNT_REDIS_CA_FILE", &authority)]).await;
+    let caller = shop::open(&app, "acme").await;
+    check(&app, "acme", 1).await;
+    assert_eq!(counted(&caller).await, (1, 1));
+    drop(caller);
+    app.stop().await;
+    let app = with_redis(&url).await;
+    let said = problem(&app).await;
+    assert!(said.to_lowercase().contains("certificate"), "{said}");
+    app.stop().await;
+}
+
 /// The key with a word for each part of it that is not the same in every store.
 fn pattern(key: &str) -> String {
     let is_date = |part: &str| part.parse::<headcount_engine::day::Day>().is_ok();
@@ -167,7 +249,7 @@ async fn every_key_is_documented_and_goes_by_itself() {
             (columns[1].trim_matches('`').to_owned(), columns[2].to_owned())
         })
         .collect();
-    let redis = place.redis.as_ref().unwrap();
+    let redis = place.one();
     let mut found = Vec::new();
     for key in redis.ask(&["KEYS", "*"]).list() {
         let (key, kind) = (key.text(), redis.ask(&["TYPE", &key.text()]).text());
@@ -179,4 +261,26 @@ async fn every_key_is_documented_and_goes_by_itself() {
     found.dedup();
     documented.sort();
     assert_eq!(found, documented);
+}
+
+#[tokio::test]
+async fn a_longer_retention_lengthens_what_is_there() {
+    let place = Place::fresh(Kind::Redis);
+    use_all_of(&place).await;
+    let lives = |key: &str| -> i64 { place.one().ask(&["PTTL", key]).text().parse().unwrap() };
+    let keys = || -> Vec<String> {
+        let keys = place.one().ask(&["KEYS", "hc:{*"]).list();
+        let keys = keys.iter().map(|key| key.text());
+        // What goes within a minute or so is not in use any more.
+        keys.filter(|key| lives(key) > 1_000_000 && !key.contains(":aside:")).collect()
+    };
+    let before: Vec<(String, i64)> = keys().into_iter().map(|key| (key.clone(), lives(&key))).collect();
+    assert!(before.len() > 10, "{before:?}");
+    let store = place.open_with(60).await;
+    store.expire(ACME, TODAY.plus(-5), later(0), later(0)).await.unwrap();
+    for (key, left) in before {
+        let more = lives(&key) - left;
+        let wanted = 30 * headcount_engine::day::DAY_MILLIS;
+        assert!((wanted - 60_000..=wanted).contains(&more), "{key} lives {more} ms longer");
+    }
 }
