@@ -69,6 +69,13 @@ pub(crate) fn say(text: &str) {
     _ = writeln!(std::io::stderr(), "bench: {text}");
 }
 
+impl Running {
+    /// Requests of the devices of the fleet.
+    pub(crate) fn requests(&self, ask: Ask) -> Requests {
+        Requests { ask, devices: u64::from(self.plan.known), versions: u64::from(self.plan.versions) }
+    }
+}
+
 impl Bench {
     /// Starts a server over a copy of that fleet.
     pub(crate) async fn start(&self, plan: Plan, name: &str) -> anyhow::Result<Running> {
@@ -84,8 +91,7 @@ impl Bench {
         ask: Ask,
         (connections, rate): (usize, Option<f64>),
     ) -> anyhow::Result<Outcome> {
-        let requests =
-            Requests { ask, devices: u64::from(running.plan.known), versions: u64::from(running.plan.versions) };
+        let requests = running.requests(ask);
         running.client.settle(&running.server).await?;
         let before = running.client.counted(&running.server).await?;
         let mut outcome = self.send(&running.server, requests, (connections, rate)).await?;
@@ -114,7 +120,17 @@ impl Bench {
         requests: Requests,
         (connections, rate): (usize, Option<f64>),
     ) -> anyhow::Result<Outcome> {
-        let seconds = self.options.seconds_of(requests.ask);
+        self.send_for(server, requests, (connections, rate), self.options.seconds_of(requests.ask)).await
+    }
+
+    /// The same for so many seconds.
+    pub(crate) async fn send_for(
+        &self,
+        server: &Server,
+        requests: Requests,
+        (connections, rate): (usize, Option<f64>),
+        seconds: f64,
+    ) -> anyhow::Result<Outcome> {
         let load = Load { address: server.address, requests, connections, seconds, rate };
         let before = server.used()?;
         let replies = tokio::task::spawn_blocking(move || load::run(&load)).await.context("the load failed")??;

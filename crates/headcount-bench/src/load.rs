@@ -41,6 +41,12 @@ pub(crate) struct Replies {
     pub(crate) all: u64,
     /// Those of them that said `recorded`.
     pub(crate) recorded: u64,
+    /// Those of them that said `unconfirmed`.
+    pub(crate) unconfirmed: u64,
+    /// Those of them that said `skipped`.
+    pub(crate) skipped: u64,
+    /// Those of them that came with 503.
+    pub(crate) refused: u64,
     /// Those of them that were no success.
     pub(crate) failed: u64,
     /// The latencies of what was measured.
@@ -58,6 +64,9 @@ impl Replies {
     fn merge(&mut self, other: &Self) {
         self.all += other.all;
         self.recorded += other.recorded;
+        self.unconfirmed += other.unconfirmed;
+        self.skipped += other.skipped;
+        self.refused += other.refused;
         self.failed += other.failed;
         self.latency.merge(&other.latency);
     }
@@ -155,8 +164,14 @@ async fn open(
 impl Replies {
     fn count(&mut self, reply: Reply) {
         self.all += 1;
-        self.recorded += u64::from(reply.recorded);
         self.failed += u64::from(!reply.success);
+        self.refused += u64::from(reply.refused);
+        match reply.counting {
+            Some(Counting::Recorded) => self.recorded += 1,
+            Some(Counting::Unconfirmed) => self.unconfirmed += 1,
+            Some(Counting::Skipped) => self.skipped += 1,
+            None => {}
+        }
     }
 }
 
@@ -169,7 +184,26 @@ struct Connection {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Reply {
     success: bool,
-    recorded: bool,
+    refused: bool,
+    counting: Option<Counting>,
+}
+
+/// What a reply says of its being counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    Recorded,
+    Unconfirmed,
+    Skipped,
+}
+
+impl Counting {
+    fn read(value: &[u8]) -> Option<Self> {
+        match value {
+            b"recorded" => Some(Self::Recorded),
+            b"unconfirmed" => Some(Self::Unconfirmed),
+            other => other.starts_with(b"skipped").then_some(Self::Skipped),
+        }
+    }
 }
 
 impl Connection {
@@ -195,7 +229,8 @@ impl Connection {
 
 /// The reply, if all of it is there.
 fn parse(bytes: &[u8]) -> Option<Reply> {
-    let mut reply = Reply { success: bytes.get(9) == Some(&b'2'), recorded: false };
+    let status = bytes.get(9..12)?;
+    let mut reply = Reply { success: status[0] == b'2', refused: status == b"503", counting: None };
     let (mut rest, mut length) = (bytes, 0);
     loop {
         let end = rest.iter().position(|&byte| byte == b'\n')?;
@@ -210,7 +245,7 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
             }
             Some(b'h' | b'H') => {
                 if let Some(value) = value_of(line, b"headcount: ") {
-                    reply.recorded = value == b"recorded";
+                    reply.counting = Counting::read(value);
                 }
             }
             Some(_) | None => {}
@@ -234,9 +269,11 @@ mod tests {
         for short in 0..recorded.len() {
             assert_eq!(parse(&recorded[..short]), None, "{short}");
         }
-        assert_eq!(parse(recorded), Some(Reply { success: true, recorded: true }));
+        let reply = |counting| Reply { success: true, refused: false, counting };
+        assert_eq!(parse(recorded), Some(reply(Some(Counting::Recorded))));
         let skipped = b"HTTP/1.1 204 No Content\r\nheadcount: skipped; reason=disk\r\n\r\n";
-        assert_eq!(parse(skipped), Some(Reply { success: true, recorded: false }));
-        assert_eq!(parse(b"HTTP/1.1 503 No\r\n\r\n"), Some(Reply { success: false, recorded: false }));
+        assert_eq!(parse(skipped), Some(reply(Some(Counting::Skipped))));
+        let refused = Reply { success: false, refused: true, counting: None };
+        assert_eq!(parse(b"HTTP/1.1 503 No\r\n\r\n"), Some(refused));
     }
 }

@@ -4,6 +4,7 @@ mod capacity;
 mod known;
 mod latency;
 mod memory;
+mod overload;
 mod reports;
 mod start;
 
@@ -18,6 +19,8 @@ pub(crate) enum Row {
     Capacity,
     /// Latencies at half of the capacity, and while reports are asked for.
     Latency,
+    /// Many clients and a slow disk.
+    Overload,
     /// Recorded checks with more known devices.
     Devices,
     /// Recorded checks with more known versions.
@@ -35,6 +38,7 @@ impl Row {
         match self {
             Self::Capacity => capacity::measure(bench).await,
             Self::Latency => latency::measure(bench).await,
+            Self::Overload => overload::measure(bench).await,
             Self::Devices => known::devices(bench).await,
             Self::Versions => known::versions(bench).await,
             Self::Reports => reports::measure(bench).await,
