@@ -30,6 +30,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let mut recovery = Samples::default();
     for round in 1..=bench.options.rounds {
         let running = bench.start(SMALL, "overload").await?;
+        let before = running.client.counted(&running.server).await?;
         let seconds = bench.options.seconds * LONGER;
         let slow = SlowDisk::begin(&running.folder)?;
         let requests = running.requests(Ask::Check);
@@ -41,7 +42,9 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
             "round {round}, {connections} connections, a slow disk: recovered after {} ms",
             number(recovered)
         ));
-        table.row(cells(round, &running, &outcome, recovered).await?);
+        running.client.settle(&running.server).await?;
+        let counted = running.client.counted(&running.server).await? - before;
+        table.row(cells(round, &running, &outcome, (counted, recovered))?);
         running.server.stop()?;
     }
     table.note(format!(
@@ -55,10 +58,13 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     Ok(vec![table])
 }
 
-async fn cells(round: usize, running: &Running, outcome: &Outcome, recovered: f64) -> anyhow::Result<Vec<String>> {
+fn cells(
+    round: usize,
+    running: &Running,
+    outcome: &Outcome,
+    (counted, recovered): (u64, f64),
+) -> anyhow::Result<Vec<String>> {
     let replies = &outcome.replies;
-    running.client.settle(&running.server).await?;
-    let counted = running.client.counted(&running.server).await?;
     if replies.all != replies.recorded + replies.unconfirmed + replies.skipped + replies.refused {
         bail!("{} answers, of which some say nothing of their counting", replies.all);
     }
