@@ -55,9 +55,10 @@ impl Policy {
     pub fn admit(self, caller: &Principal) -> Result<(), Error> {
         let refused = |message: &'static str| Err(Error::new(Code::Forbidden, message));
         match (self, &caller.who) {
-            (Self::Anyone, _) | (Self::Known(_), Who::Administrator(_)) => Ok(()),
+            (Self::Anyone, _)
+            | (Self::Known(_), Who::Administrator(_))
+            | (Self::Known(Team::Everybody), Who::Team(..)) => Ok(()),
             (Self::Known(Team::Nobody), Who::Team(..)) => refused("Admin access required"),
-            (Self::Known(Team::Everybody), Who::Team(..)) => Ok(()),
             (Self::Known(Team::With(kind, right)), Who::Team(_, rights)) => {
                 if rights.allow(kind, right) {
                     Ok(())
