@@ -80,6 +80,19 @@ impl Place {
         })
     }
 
+    /// Has nothing left in the files of what was replaced, as far as that can be.
+    pub(super) async fn forget_replaced(&self, pool: &AnyPool) {
+        let statements: &[&'static str] = match self {
+            Self::Sqlite(_) => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            Self::Postgres(_) => &["VACUUM FULL installation"],
+        };
+        for &statement in statements {
+            if let Err(error) = sqlx::query(statement).execute(pool).await {
+                tracing::warn!(%error, "what was encrypted may still stand in the database as it was before");
+            }
+        }
+    }
+
     /// Whether there may be a database: a file can be seen to be missing.
     pub(super) fn may_exist(&self) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! What checks depend on, kept on disk: with it a server starts, answers and records them while the database is away.
 //!
-//! A line that says what it is, the BLAKE3 of the rest as a line in hex, and the rows as JSON.
+//! A line that says what it is, the BLAKE3 of the rest as a line in hex, and the rows as JSON; with `SECRET_KEY` another
+//! line, and all of that encrypted.
 
 use std::fmt;
 use std::io;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open::Belongs;
 use super::rows::Rows;
+use super::seal::Keys;
 use crate::config::Config;
 use crate::installation::Installation;
 use crate::private::replace_private;
@@ -18,6 +20,10 @@ use crate::private::replace_private;
 const FILE: &str = "catalog.snapshot";
 /// Its first line, with the version of the layout.
 const TITLE: &str = "headcount-catalog 1";
+/// The same where it is encrypted.
+const SEALED: &str = "headcount-catalog-sealed 1\n";
+/// What is told to encrypt and to decrypt it.
+const PURPOSE: &str = "the kept catalog";
 
 /// What a server needs besides its settings to answer and to record checks.
 pub(super) struct KeptSnapshot {
@@ -43,6 +49,8 @@ pub(super) enum Kept {
     Nothing,
     /// Something that cannot be read.
     Damaged,
+    /// Something that is encrypted with a key that is not in the settings.
+    Sealed,
     /// All of it.
     Whole(Box<KeptSnapshot>),
 }
@@ -69,6 +77,11 @@ impl Kept {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::Nothing,
             Err(error) => return Self::unreadable(&path, &error.to_string()),
         };
+        let opened = match bytes.strip_prefix(SEALED.as_bytes()) {
+            Some(sealed) => Keys::of(config).open(PURPOSE, sealed).map(|opened| opened.plain),
+            None => Some(bytes),
+        };
+        let Some(bytes) = opened else { return Self::Sealed };
         match KeptSnapshot::parse(&bytes) {
             Ok(kept) => Self::Whole(Box::new(kept)),
             Err(reason) => Self::unreadable(&path, &reason),
@@ -84,7 +97,7 @@ impl Kept {
     pub(super) fn belongs(&self) -> Belongs {
         match self {
             Self::Nothing => Belongs::Nobody,
-            Self::Damaged => Belongs::Somebody,
+            Self::Damaged | Self::Sealed => Belongs::Somebody,
             Self::Whole(kept) => Belongs::To(kept.installation.id),
         }
     }
@@ -92,7 +105,7 @@ impl Kept {
 
 impl KeptSnapshot {
     /// Puts it in the place of the one before.
-    pub(super) fn write(self, file: &Path) -> io::Result<()> {
+    pub(super) fn write(self, file: &Path, keys: &Keys) -> io::Result<()> {
         let stored = Stored {
             installation: self.installation.id.to_string(),
             secret: hex::encode(self.installation.secret),
@@ -101,7 +114,12 @@ impl KeptSnapshot {
         };
         let json = serde_json::to_string(&stored)?;
         let checksum = blake3::hash(json.as_bytes()).to_hex();
-        replace_private(file, format!("{TITLE}\n{checksum}\n{json}").as_bytes())
+        let plain = format!("{TITLE}\n{checksum}\n{json}");
+        if !keys.seals() {
+            return replace_private(file, plain.as_bytes());
+        }
+        let sealed = keys.seal(PURPOSE, plain.as_bytes()).map_err(|_| io::Error::other("it cannot be encrypted"))?;
+        replace_private(file, &[SEALED.as_bytes(), &sealed].concat())
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {

@@ -13,6 +13,7 @@ pub mod releases;
 pub mod resources;
 pub mod rights;
 mod rows;
+mod seal;
 pub mod search;
 pub mod sessions;
 mod snapshot;
@@ -36,6 +37,7 @@ use self::database::Place;
 use self::kept::{Kept, KeptSnapshot};
 use self::open::Belongs;
 use self::rows::Rows;
+use self::seal::Keys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Code, Error};
@@ -58,6 +60,7 @@ pub struct Catalog {
     // Another one takes its place when the server is away: what hangs in the old one is in nobody's way.
     pool: ArcSwap<AnyPool>,
     clock: Clock,
+    keys: Arc<Keys>,
     snapshot: ArcSwap<CatalogSnapshot>,
     // The administrator that a setting makes the default owner.
     default_owner: Option<UserName>,
@@ -116,6 +119,10 @@ impl Catalog {
                 tracing::error!(%error, "checks are answered from what is on disk; logins and reports wait for the database");
                 Ok(catalog)
             }
+            (Err(error), Kept::Sealed) if error.can_be_bridged() => {
+                tracing::error!(%error, "the catalog that is kept on disk is needed");
+                Err(OpenError::Sealed { what: format!("`{}`", kept::file(config).display()) })
+            }
             (opened, _) => opened,
         }
     }
@@ -123,11 +130,13 @@ impl Catalog {
     async fn from_database(config: &Config, clock: Clock, belongs: Belongs) -> Result<Self, OpenError> {
         let place = Place::of(config);
         let pool = place.pool().map_err(|cause| OpenError::of(&place, cause))?;
-        let installation = open::open(&place, &pool, &clock, belongs).await?;
+        let keys = Arc::new(Keys::of(config));
+        let installation = open::open((&place, &pool), &clock, &keys, belongs).await?;
         let catalog = Self {
             place,
             pool: ArcSwap::from_pointee(pool),
             clock,
+            keys,
             default_owner: config.default_owner.clone(),
             kept_file: kept::file(config),
             snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
@@ -144,7 +153,7 @@ impl Catalog {
     }
 
     fn from_kept(config: &Config, clock: Clock, kept: KeptSnapshot) -> Result<Self, OpenError> {
-        let place = Place::of(config);
+        let (place, keys) = (Place::of(config), Arc::new(Keys::of(config)));
         let failed = |cause| OpenError::of(&place, cause);
         let pool = place.pool().map_err(failed)?;
         let snapshot = snapshot::build(kept.rows, config.default_owner.as_ref()).map_err(failed)?;
@@ -152,6 +161,7 @@ impl Catalog {
             place,
             pool: ArcSwap::from_pointee(pool),
             clock,
+            keys,
             default_owner: config.default_owner.clone(),
             kept_file: kept::file(config),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -200,7 +210,7 @@ impl Catalog {
         let mut shown = self.revision.lock().await;
         if !self.is_open.load(Ordering::Relaxed) {
             let belongs = Belongs::To(self.installation.id);
-            open::open(&self.place, &self.pool.load(), &self.clock, belongs).await?;
+            open::open((&self.place, &self.pool.load()), &self.clock, &self.keys, belongs).await?;
             self.is_open.store(true, Ordering::Relaxed);
         }
         self.follow_to(&mut shown).await.map_err(|cause| OpenError::of(&self.place, cause))
@@ -240,8 +250,8 @@ impl Catalog {
         }
         let (revision, rows) = self.read_rows().await?;
         let keep = KeptSnapshot { installation: self.installation.clone(), read_at: self.clock.now().0, rows };
-        let file = self.kept_file.clone();
-        tokio::task::spawn_blocking(move || keep.write(&file)).await??;
+        let (file, keys) = (self.kept_file.clone(), self.keys.clone());
+        tokio::task::spawn_blocking(move || keep.write(&file, &keys)).await??;
         *kept = Some(revision);
         Ok(())
     }

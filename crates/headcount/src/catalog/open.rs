@@ -6,6 +6,7 @@ use sqlx::{AnyPool, Row as _};
 
 use super::database::{Place, applied_format, newest_format};
 use super::fresh_id;
+use super::seal::Keys;
 use crate::clock::Clock;
 use crate::failpoint::{self, Point};
 use crate::installation::Installation;
@@ -47,6 +48,15 @@ pub enum OpenError {
         found: Id,
         /// Whose it was.
         wanted: Id,
+    },
+    /// Something is encrypted, and no key of the settings opens it.
+    #[error(
+        "{what} is encrypted, and no key of the settings opens it; accepted: the key that it was encrypted with, as \
+         SECRET_KEY or, to replace it, as SECRET_KEY_OLD"
+    )]
+    Sealed {
+        /// What it is.
+        what: String,
     },
     /// A newer build wrote it.
     #[error("the catalog database {path} has format {found}; this build reads up to {known}")]
@@ -92,7 +102,7 @@ impl OpenError {
             Self::Away { .. } | Self::Missing { .. } | Self::Migration { .. } => true,
             // What is wrong with the settings is said at the start, and not in the log of a server that seems to run.
             Self::Database { cause, .. } => !matches!(cause, sqlx::Error::Configuration(_)),
-            Self::Foreign { .. } | Self::Newer { .. } => false,
+            Self::Foreign { .. } | Self::Newer { .. } | Self::Sealed { .. } => false,
         }
     }
 }
@@ -111,9 +121,9 @@ pub(super) enum Belongs {
 /// Opens the database, creates the tables or brings them to this version, and tells whose it is. A new installation is
 /// created only if the data folder belongs to nobody.
 pub(super) async fn open(
-    place: &Place,
-    pool: &AnyPool,
+    (place, pool): (&Place, &AnyPool),
     clock: &Clock,
+    keys: &Keys,
     belongs: Belongs,
 ) -> Result<Installation, OpenError> {
     let failed = |cause| OpenError::of(place, cause);
@@ -133,9 +143,9 @@ pub(super) async fn open(
     place.migrator().run(pool).await.map_err(|cause| OpenError::of_migration(place, cause))?;
     failpoint::reach(Point::CatalogMigrated);
     if may_create {
-        create_installation(pool, clock).await.map_err(failed)?;
+        create_installation(pool, clock, keys).await.map_err(failed)?;
     }
-    let installation = installation(pool).await.map_err(failed)?.ok_or_else(missing)?;
+    let installation = installation(place, pool, keys).await?.ok_or_else(missing)?;
     match belongs {
         Belongs::To(wanted) if wanted != installation.id => {
             Err(OpenError::Foreign { path: place.to_string(), found: installation.id, wanted })
@@ -144,28 +154,55 @@ pub(super) async fn open(
     }
 }
 
-async fn create_installation(pool: &AnyPool, clock: &Clock) -> Result<(), sqlx::Error> {
+async fn create_installation(pool: &AnyPool, clock: &Clock, keys: &Keys) -> Result<(), sqlx::Error> {
+    let id = fresh_id();
+    let secret = seal(keys, id, &rand::random())?;
     // Two processes may start at once: the first one wins, both read what it wrote.
     sqlx::query(
         "INSERT INTO installation (id, secret, revision, created_at) \
          SELECT $1, $2, 0, $3 WHERE NOT EXISTS (SELECT 1 FROM installation) ON CONFLICT DO NOTHING",
     )
-    .bind(fresh_id().to_string())
-    .bind(rand::random::<[u8; 32]>().to_vec())
+    .bind(id.to_string())
+    .bind(secret)
     .bind(clock.now().0)
     .execute(pool)
     .await
     .map(drop)
 }
 
-async fn installation(pool: &AnyPool) -> Result<Option<Installation>, sqlx::Error> {
-    let row = sqlx::query("SELECT id, secret FROM installation").fetch_optional(pool).await?;
+async fn installation(place: &Place, pool: &AnyPool, keys: &Keys) -> Result<Option<Installation>, OpenError> {
+    let failed = |cause| OpenError::of(place, cause);
+    let malformed = |what: &str| failed(sqlx::Error::Decode(format!("installation.{what} is malformed").into()));
+    let row = sqlx::query("SELECT id, secret FROM installation").fetch_optional(pool).await.map_err(failed)?;
     let Some(row) = row else { return Ok(None) };
-    let id: String = row.try_get(0)?;
-    let secret: Vec<u8> = row.try_get(1)?;
-    let malformed = |what: &str| sqlx::Error::Decode(format!("installation.{what} is malformed").into());
-    Ok(Some(Installation {
-        id: id.parse().map_err(|_| malformed("id"))?,
-        secret: secret.try_into().map_err(|_| malformed("secret"))?,
-    }))
+    let id: Id = row.try_get::<String, _>(0).map_err(failed)?.parse().map_err(|_| malformed("id"))?;
+    let stored: Vec<u8> = row.try_get(1).map_err(failed)?;
+    let (secret, is_old) = if let Ok(plain) = <[u8; 32]>::try_from(&*stored) {
+        // No key was set when it was written.
+        (plain, keys.seals())
+    } else {
+        let sealed = || OpenError::Sealed { what: format!("the secret of the installation in {place}") };
+        let opened = keys.open(&purpose(id), &stored).ok_or_else(sealed)?;
+        (opened.plain.try_into().map_err(|_| malformed("secret"))?, opened.is_old)
+    };
+    if is_old {
+        let sealed = seal(keys, id, &secret).map_err(failed)?;
+        sqlx::query("UPDATE installation SET secret = $1 WHERE secret = $2")
+            .bind(sealed)
+            .bind(stored)
+            .execute(pool)
+            .await
+            .map_err(failed)?;
+        place.forget_replaced(pool).await;
+    }
+    Ok(Some(Installation { id, secret }))
+}
+
+fn purpose(id: Id) -> String {
+    format!("the secret of installation {id}")
+}
+
+fn seal(keys: &Keys, id: Id, secret: &[u8; 32]) -> Result<Vec<u8>, sqlx::Error> {
+    let sealed = keys.seal(&purpose(id), secret);
+    sealed.map_err(|_| sqlx::Error::Encode("the secret of the installation cannot be encrypted".into()))
 }

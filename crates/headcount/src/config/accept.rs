@@ -18,6 +18,7 @@ use super::{Database, LogFormat, RedisTarget};
 pub(super) type Parsed<T> = Result<T, String>;
 
 const API_KEY_LENGTH: usize = 16;
+const SECRET_KEY_LENGTH: usize = 32;
 
 /// Keys that stand in public examples, so that everybody knows them.
 const PUBLISHED_KEYS: [&str; 1] = ["UHp3aKb40fwpoKZluZByWQ"];
@@ -88,6 +89,15 @@ pub(super) fn api_key(text: &str) -> Parsed<Option<SecretString>> {
         0 => Ok(None),
         length if length < API_KEY_LENGTH => Err(format!("it has {length} bytes")),
         _ if PUBLISHED_KEYS.contains(&text) => Err("it stands in a public example".to_owned()),
+        _ => Ok(Some(text.into())),
+    }
+}
+
+pub(super) fn secret_key(text: &str) -> Parsed<Option<SecretString>> {
+    match text.len() {
+        0 => Ok(None),
+        length if length < SECRET_KEY_LENGTH => Err(format!("it has {length} bytes")),
+        _ if text.bytes().all(|byte| Some(byte) == text.bytes().next()) => Err("it is one character".to_owned()),
         _ => Ok(Some(text.into())),
     }
 }

@@ -139,6 +139,14 @@ settings! {
     database: Database = "sqlite",
         flag Some("database-url"), variable "HEADCOUNT_DATABASE_URL", aliases ["DATABASE_URL"], secret true,
         accepted "sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE", by accept::database;
+    /// The key that encrypts the installation's secret and the kept catalog on disk; keep it, they cannot be read without it.
+    secret_key: Option<SecretString> = "",
+        flag None, variable "HEADCOUNT_SECRET_KEY", aliases ["SECRET_KEY"], secret true,
+        accepted "at least 32 bytes, such as what openssl rand -hex 32 prints", by accept::secret_key;
+    /// The key before, while a new one takes its place.
+    secret_key_old: Option<SecretString> = "",
+        flag None, variable "HEADCOUNT_SECRET_KEY_OLD", aliases ["SECRET_KEY_OLD"], secret true,
+        accepted "at least 32 bytes", by accept::secret_key;
     /// Days before today for which every device is kept.
     retention_days: u32 = "30",
         flag Some("retention-days"), variable "HEADCOUNT_RETENTION_DAYS", aliases [], secret false,

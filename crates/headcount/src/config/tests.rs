@@ -41,6 +41,8 @@ fn nothing_given_means_the_defaults() {
     HEADCOUNT_REDIS_CA_FILE=                         # default
     HEADCOUNT_REDIS_PREFIX=hc                        # default
     HEADCOUNT_DATABASE_URL=sqlite                    # default
+    HEADCOUNT_SECRET_KEY=                            # default
+    HEADCOUNT_SECRET_KEY_OLD=                        # default
     HEADCOUNT_RETENTION_DAYS=30                      # default
     HEADCOUNT_REPLAY_WINDOW_HOURS=24                 # default
     HEADCOUNT_REPLAY_WINDOW_BYTES=1073741824         # default
@@ -145,7 +147,7 @@ fn the_source_of_each_value_is_shown_and_secrets_are_not() {
 
 #[test]
 fn malformed_values_are_refused_with_the_accepted_form() {
-    let cases: [(&str, &str); 25] = [
+    let cases: [(&str, &str); 27] = [
         ("HEADCOUNT_LISTEN", "localhost:9000"),
         ("HEADCOUNT_LISTEN", "9000"),
         ("PORT", "65536"),
@@ -160,6 +162,8 @@ fn malformed_values_are_refused_with_the_accepted_form() {
         ("HEADCOUNT_DEFAULT_OWNER", "a b"),
         ("DATABASE_URL", "mysql://u:pass@db/headcount"),
         ("DATABASE_URL", "postgres://u:pass@db"),
+        ("SECRET_KEY", "0123456789abcdef0123456789abcde"),
+        ("HEADCOUNT_SECRET_KEY_OLD", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
         ("HEADCOUNT_RETENTION_DAYS", "0"),
         ("HEADCOUNT_RETENTION_DAYS", "401"),
         ("HEADCOUNT_RETENTION_DAYS", "+30"),
@@ -188,6 +192,8 @@ fn malformed_values_are_refused_with_the_accepted_form() {
     HEADCOUNT_DEFAULT_OWNER (environment): `a b` is not a user name; accepted: the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$
     DATABASE_URL (environment): it is neither; accepted: sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     DATABASE_URL (environment): it is neither; accepted: sqlite (a file in the data folder), or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    SECRET_KEY (environment): it has 31 bytes; accepted: at least 32 bytes, such as what openssl rand -hex 32 prints
+    HEADCOUNT_SECRET_KEY_OLD (environment): it is one character; accepted: at least 32 bytes
     HEADCOUNT_RETENTION_DAYS (environment): `0` is not a whole number in the range; accepted: a whole number of days from 1 to 400
     HEADCOUNT_RETENTION_DAYS (environment): `401` is not a whole number in the range; accepted: a whole number of days from 1 to 400
     HEADCOUNT_RETENTION_DAYS (environment): `+30` is not a whole number in the range; accepted: a whole number of days from 1 to 400
@@ -212,7 +218,7 @@ fn a_refusal_says_where_the_value_was_given() {
 
 #[test]
 fn names_that_are_no_settings_are_refused() {
-    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
+    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_SECRET_KEY, HEADCOUNT_SECRET_KEY_OLD, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
     let in_dotenv = refusal(&[], &[], &[("RETENTION_DAYS", "3")]);
     assert!(
         in_dotenv.starts_with("RETENTION_DAYS (.env) is not a setting; accepted: HEADCOUNT_LISTEN, "),

@@ -26,6 +26,7 @@ mod postgres;
 mod process;
 mod readme;
 mod redis;
+mod sealed;
 mod ship;
 mod store;
 mod tidy;
