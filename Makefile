@@ -30,7 +30,8 @@ web:
 bench:
 	@scripts/bench
 
-# The tests of faults with many more rounds: kills, damaged files, power cuts, full disks. Takes about half an hour.
+# The tests of faults with many more rounds: kills, damaged files, power cuts, full disks, faults of Redis. Takes about an
+# hour and a half.
 faults:
 	@scripts/faults
 

@@ -102,7 +102,7 @@ impl Drop for Mounts {
 }
 
 /// Says why a test cannot be done here, also where the output of tests that pass is not shown.
-fn skipped(why: &str) {
+pub(crate) fn skipped(why: &str) {
     _ = writeln!(std::io::stderr(), "skipped: {}", why.trim());
 }
 
@@ -136,7 +136,7 @@ async fn cuts(rounds: usize, variables: &[(&str, &str)]) -> Result<Vec<usize>, S
             before = ledger.copy();
             mounts.run("cp --sparse=always disk.img cut.img").unwrap();
             // The signal may arrive a moment after it was sent, and what is answered until then may be on the disk.
-            before = before.until(&ledger);
+            before = before.until(&ledger, |_| true);
             server.signal("CONT");
         };
         clients.load(&server, time, power).await;

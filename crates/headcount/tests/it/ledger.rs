@@ -3,10 +3,13 @@
 //! Each check has a device of its own, so that a check that is lost, counted twice or swapped can be told by its name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use headcount::config::RedisSettings;
+use headcount::installation::Installation;
 use headcount::store::{DictionaryState, Store};
 use headcount_engine::device::{DeviceId, Pseudonym};
 use headcount_engine::id::OwnerId;
@@ -18,6 +21,7 @@ use crate::app::{catalog_in, fresh_directory};
 use crate::process::Server;
 
 const CLIENTS: usize = 6;
+const LINK: &str = "https://dl.example.org/myapp";
 const VERSIONS: [&str; 2] = ["1.0.0", "1.1.0"];
 const PLATFORMS: [&str; 2] = ["darwin", "windows"];
 
@@ -50,12 +54,12 @@ impl Ledger {
         Self(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
     }
 
-    /// What a copy of the server must hold that was taken between this and the later ledger: what was recorded before,
-    /// and perhaps what was sent meanwhile.
-    pub(crate) fn until(&self, later: &Self) -> Self {
+    /// What must be there after something happened between this and the later ledger that took of these devices what it
+    /// could: what was recorded before, and perhaps what was sent meanwhile.
+    pub(crate) fn until(&self, later: &Self, of: impl Fn(&str) -> bool) -> Self {
         let (before, mut checks) = (self.0.lock().unwrap(), later.0.lock().unwrap().clone());
         for (device, fate) in &mut checks {
-            if *fate == Fate::Recorded && before.get(device) != Some(&Fate::Recorded) {
+            if *fate == Fate::Recorded && of(device) && before.get(device) != Some(&Fate::Recorded) {
                 *fate = Fate::Cut;
             }
         }
@@ -128,9 +132,8 @@ impl Shop {
             post(&server, &shop.token, &format!("/{kind}/create"), &json!({ kind: name })).await;
         }
         for version in VERSIONS {
-            let artifacts = PLATFORMS.map(|platform| {
-                json!({"platform": platform, "arch": "amd64", "package": ".bin", "link": "https://dl.example.org/myapp"})
-            });
+            let artifacts = PLATFORMS
+                .map(|platform| json!({"platform": platform, "arch": "amd64", "package": ".bin", "link": LINK}));
             let release = json!({
                 "app_name": "myapp", "version": version, "channel": "stable", "publish": true, "artifacts": artifacts,
             });
@@ -151,15 +154,23 @@ impl Shop {
     /// The report of the week once there is one, and whether the first try gave it.
     pub(crate) async fn telemetry_at_last(&self, server: &Server) -> (Value, bool) {
         for attempt in 0..100 {
-            let request = reqwest::Client::new().get(server.url("/telemetry?range=week")).bearer_auth(&self.token);
-            let reply = request.send().await.unwrap();
-            if reply.status() == 200 {
-                return (reply.json().await.unwrap(), attempt == 0);
+            if let Some(report) = self.try_telemetry(server).await {
+                return (report, attempt == 0);
             }
-            assert_eq!(reply.status(), 503, "{}", server.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("there is no report: {}", server.log());
+    }
+
+    /// The report of the week, unless the store cannot be read now.
+    pub(crate) async fn try_telemetry(&self, server: &Server) -> Option<Value> {
+        let request = reqwest::Client::new().get(server.url("/telemetry?range=week")).bearer_auth(&self.token);
+        let reply = request.send().await.unwrap();
+        if reply.status() == 200 {
+            return Some(reply.json().await.unwrap());
+        }
+        assert_eq!(reply.status(), 503, "{}", server.log());
+        None
     }
 
     pub(crate) async fn telemetry(&self, server: &Server, query: &str) -> Value {
@@ -201,16 +212,35 @@ impl Shop {
         let data = self.folder.join("data");
         let catalog = catalog_in(&data).await;
         let store = Store::open_embedded(&data.join("store.db"), catalog.installation()).await.unwrap();
-        let owners = store.owners().await.unwrap();
-        let [owner] = owners[..] else { panic!("{owners:?}") };
-        let blocks = store.dictionary(owner, DictionaryState::default()).await.unwrap().blocks;
-        let counted: Vec<Pseudonym> = blocks.into_iter().flat_map(|block| block.pseudonyms).collect();
-        let distinct: BTreeSet<Pseudonym> = counted.iter().copied().collect();
-        assert_eq!(distinct.len(), counted.len());
-        let pseudonyms = |fates: &[Fate]| pseudonyms(&ledger.devices(fates), &catalog.installation().secret, owner);
-        assert!(pseudonyms(&[Fate::Recorded]).is_subset(&distinct), "a recorded device is missing");
-        assert!(distinct.is_subset(&pseudonyms(&[Fate::Recorded, Fate::Unconfirmed, Fate::Cut])), "an unknown device");
+        compare_devices(&store, catalog.installation(), ledger).await;
     }
+
+    /// The same for a store in a Redis.
+    pub(crate) async fn compare_devices_in(&self, redis: &str, ledger: &Ledger) {
+        let catalog = catalog_in(&self.folder.join("data")).await;
+        let settings = RedisSettings {
+            target: redis.parse().unwrap(),
+            sentinel_password: None,
+            ca_file: None,
+            prefix: "hc".to_owned(),
+            retention_days: 30,
+            replay_window: Duration::from_hours(24),
+        };
+        let store = Store::open_redis(settings, catalog.installation()).await.unwrap();
+        compare_devices(&store, catalog.installation(), ledger).await;
+    }
+}
+
+async fn compare_devices(store: &Store, installation: &Installation, ledger: &Ledger) {
+    let owners = store.owners().await.unwrap();
+    let [owner] = owners[..] else { panic!("{owners:?}") };
+    let blocks = store.dictionary(owner, DictionaryState::default()).await.unwrap().blocks;
+    let counted: Vec<Pseudonym> = blocks.into_iter().flat_map(|block| block.pseudonyms).collect();
+    let distinct: BTreeSet<Pseudonym> = counted.iter().copied().collect();
+    assert_eq!(distinct.len(), counted.len());
+    let pseudonyms = |fates: &[Fate]| pseudonyms(&ledger.devices(fates), &installation.secret, owner);
+    assert!(pseudonyms(&[Fate::Recorded]).is_subset(&distinct), "a recorded device is missing");
+    assert!(distinct.is_subset(&pseudonyms(&[Fate::Recorded, Fate::Unconfirmed, Fate::Cut])), "an unknown device");
 }
 
 fn pseudonyms(devices: &BTreeSet<String>, secret: &[u8; 32], owner: OwnerId) -> BTreeSet<Pseudonym> {
@@ -226,35 +256,66 @@ async fn post(server: &Server, token: &str, path: &str, body: &Value) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// Sends checks until the server is gone: with how many it began and ended.
-async fn load(base: String, client: usize, mut check: u64, ledger: Ledger, stop: CancellationToken) -> u64 {
-    let http = reqwest::Client::new();
-    while !stop.is_cancelled() {
-        let device = device(client, check);
-        check += 1;
-        let (version, platform) = cell(&device);
-        let url = format!(
-            "{base}/checkVersion?app_name=myapp&version={version}&channel=stable&platform={platform}&arch=amd64"
-        );
-        ledger.write(&device, Fate::Cut);
-        let Ok(reply) = http.get(url).header("X-Device-ID", &device).send().await else { break };
-        // The promise comes with the head; a body that is cut does not take it back.
-        let fate = reply.headers()["headcount"].to_str().unwrap();
-        ledger.write(
-            &device,
-            match fate {
-                "recorded" => Fate::Recorded,
-                "unconfirmed" => Fate::Unconfirmed,
-                _ => Fate::Skipped,
-            },
-        );
-        _ = reply.bytes().await;
+/// What a check of that version is answered, whatever becomes of its event.
+fn answer(version: &str) -> Value {
+    match version {
+        "1.0.0" => json!({"critical": false, "update_available": true, "update_url_bin": LINK}),
+        _ => json!({"critical": false, "possible_rollback": false, "update_available": false, "update_url_bin": LINK}),
     }
-    check
 }
 
+/// One client of a server.
+struct Client {
+    number: usize,
+    // How many checks it has sent.
+    checks: u64,
+    // What lies between two of them.
+    pause: Duration,
+    // How long each took that was answered.
+    times: Vec<Duration>,
+    ledger: Ledger,
+}
+
+impl Client {
+    /// Sends checks until the server is gone, or it is told to stop.
+    async fn run(mut self, base: String, stop: CancellationToken) -> Self {
+        let http = reqwest::Client::new();
+        while !stop.is_cancelled() {
+            let device = device(self.number, self.checks);
+            self.checks += 1;
+            let (version, platform) = cell(&device);
+            let url = format!(
+                "{base}/checkVersion?app_name=myapp&version={version}&channel=stable&platform={platform}&arch=amd64"
+            );
+            self.ledger.write(&device, Fate::Cut);
+            let started = Instant::now();
+            let Ok(reply) = http.get(url).header("X-Device-ID", &device).send().await else { break };
+            self.times.push(started.elapsed());
+            assert_eq!(reply.status(), 200, "{device}");
+            // The promise comes with the head; a body that is cut does not take it back.
+            let fate = reply.headers()["headcount"].to_str().unwrap();
+            self.ledger.write(
+                &device,
+                match fate {
+                    "recorded" => Fate::Recorded,
+                    "unconfirmed" => Fate::Unconfirmed,
+                    _ => Fate::Skipped,
+                },
+            );
+            if let Ok(body) = reply.bytes().await {
+                assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), answer(version), "{device}");
+            }
+            if !self.pause.is_zero() {
+                _ = stop.run_until_cancelled(tokio::time::sleep(self.pause)).await;
+            }
+        }
+        self
+    }
+}
+
+/// Some clients, whose checks go on where those before ended.
 pub(crate) struct Clients {
-    checks: [u64; CLIENTS],
+    clients: Vec<Client>,
     pub(crate) ledger: Ledger,
 }
 
@@ -267,56 +328,74 @@ pub(crate) async fn check_again(server: &Server, device: &str) -> String {
     reply.headers()["headcount"].to_str().unwrap().to_owned()
 }
 
+/// Checks that are being sent.
+pub(crate) struct Load {
+    clients: Vec<JoinHandle<Client>>,
+    stop: CancellationToken,
+}
+
 impl Clients {
     pub(crate) fn new() -> Self {
-        Self { checks: [0; CLIENTS], ledger: Ledger::default() }
+        Self::writing(Ledger::default(), 0..CLIENTS, Duration::ZERO)
+    }
+
+    /// Clients of those numbers that pause between two checks, and write to a ledger that others write to as well.
+    pub(crate) fn writing(ledger: Ledger, numbers: Range<usize>, pause: Duration) -> Self {
+        let client = |number| Client { number, checks: 0, pause, times: Vec::new(), ledger: ledger.clone() };
+        Self { clients: numbers.map(client).collect(), ledger }
+    }
+
+    /// Lets them send checks until they are ended.
+    pub(crate) fn begin(&mut self, server: &Server) -> Load {
+        let stop = CancellationToken::new();
+        let run = |client: Client| tokio::spawn(client.run(server.url(""), stop.clone()));
+        Load { clients: self.clients.drain(..).map(run).collect(), stop }
+    }
+
+    /// A client whose connection was cut has ended already; another one ends with its request.
+    pub(crate) async fn end(&mut self, load: Load) {
+        load.stop.cancel();
+        for client in load.clients {
+            self.clients.push(client.await.unwrap());
+        }
     }
 
     /// Loads the server for a while and then does something to it.
     pub(crate) async fn load(&mut self, server: &Server, time: Duration, then: impl FnOnce()) {
-        let stop = CancellationToken::new();
-        let tasks = self.begin(server, &stop);
+        let load = self.begin(server);
         tokio::time::sleep(time).await;
         then();
-        // A client whose connection was cut has ended; another one ends with its request.
-        stop.cancel();
-        self.end(tasks).await;
+        self.end(load).await;
     }
 
     /// Loads the server until it is gone, but not for ever.
     #[cfg(feature = "failpoints")]
     pub(crate) async fn load_until_gone(&mut self, server: &mut Server) {
-        let stop = CancellationToken::new();
-        let tasks = self.begin(server, &stop);
+        let load = self.begin(server);
         for _ in 0..1200 {
             if !server.is_running() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        stop.cancel();
-        self.end(tasks).await;
+        self.end(load).await;
     }
 
-    fn begin(&self, server: &Server, stop: &CancellationToken) -> Vec<JoinHandle<u64>> {
-        let client = |client: usize| {
-            tokio::spawn(load(server.url(""), client, self.checks[client], self.ledger.clone(), stop.clone()))
-        };
-        (0..CLIENTS).map(client).collect()
-    }
-
-    async fn end(&mut self, tasks: Vec<JoinHandle<u64>>) {
-        for (client, task) in tasks.into_iter().enumerate() {
-            self.checks[client] = task.await.unwrap();
-        }
+    /// How long the answers took since the last question, in order.
+    pub(crate) fn take_times(&mut self) -> Vec<Duration> {
+        let mut times: Vec<Duration> =
+            self.clients.iter_mut().flat_map(|client| std::mem::take(&mut client.times)).collect();
+        times.sort_unstable();
+        times
     }
 
     /// Sends so many checks, one after the other. Each must be recorded.
     #[cfg(feature = "failpoints")]
     pub(crate) async fn record(&mut self, server: &Server, checks: u64) {
         for _ in 0..checks {
-            let device = device(0, self.checks[0]);
-            self.checks[0] += 1;
+            let client = &mut self.clients[0];
+            let device = device(client.number, client.checks);
+            client.checks += 1;
             assert_eq!(check_again(server, &device).await, "recorded", "{}", server.log());
             self.ledger.write(&device, Fate::Recorded);
         }

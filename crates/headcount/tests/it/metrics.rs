@@ -22,7 +22,7 @@ pub(crate) struct Scrape {
 }
 
 impl Scrape {
-    async fn of(url: &str) -> Self {
+    pub(crate) async fn of(url: &str) -> Self {
         let reply = reqwest::get(url).await.unwrap();
         assert_eq!(reply.status(), 200);
         let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
@@ -238,7 +238,7 @@ async fn the_table_of_the_document_is_what_the_server_prints() {
 }
 
 /// The address that the program says in its log.
-fn metrics_of(server: &Server) -> String {
+pub(crate) fn metrics_of(server: &Server) -> String {
     let log = server.log();
     let line = log.lines().find(|line| line.contains("serving metrics")).unwrap_or_else(|| panic!("{log}"));
     let line: serde_json::Value = serde_json::from_str(line).unwrap();

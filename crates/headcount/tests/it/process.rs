@@ -134,13 +134,22 @@ impl Server {
         Self::spawn(command, &[])
     }
 
+    /// The same, on another address than that of this machine.
+    pub(crate) fn of_at(command: Command, listen: &str) -> Self {
+        Self::try_spawn_at(command, listen, &[]).unwrap_or_else(|said| panic!("{said}"))
+    }
+
     fn spawn(command: Command, arguments: &[&str]) -> Self {
         Self::try_spawn(command, arguments).unwrap_or_else(|said| panic!("{said}"))
     }
 
-    fn try_spawn(mut command: Command, arguments: &[&str]) -> Result<Self, String> {
+    fn try_spawn(command: Command, arguments: &[&str]) -> Result<Self, String> {
+        Self::try_spawn_at(command, "127.0.0.1:0", arguments)
+    }
+
+    fn try_spawn_at(mut command: Command, listen: &str, arguments: &[&str]) -> Result<Self, String> {
         let log = fresh_directory().join("log");
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments).stdin(Stdio::null());
+        command.args(["--listen", listen]).args(arguments).stdin(Stdio::null());
         let stderr = std::fs::File::create(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

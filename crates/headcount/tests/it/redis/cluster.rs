@@ -1,5 +1,6 @@
 //! A cluster of three masters with a replica each.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::node::{Node, free_port, until};
@@ -69,19 +70,29 @@ impl Cluster {
         });
     }
 
-    /// The addresses of all nodes.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect()
+    pub(crate) fn url(&self) -> String {
+        let addresses: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        format!("redis+cluster://{}", addresses.join(","))
+    }
+
+    /// The nodes that are masters.
+    pub(crate) fn masters(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&at| self.nodes[at].reported("role") == "master").collect()
     }
 
     fn id(&self, node: usize) -> String {
         self.nodes[node].ask(&["CLUSTER", "MYID"]).text()
     }
 
-    /// Which node is the master of that slot, to one that runs.
+    /// Which node is the master of that slot, to a master that runs.
     pub(crate) fn master_of(&self, slot: u16) -> Option<usize> {
-        let ranges = self.nodes.iter().find_map(|node| node.try_ask(&["CLUSTER", "SLOTS"]).ok())?.list();
-        let port = ranges.into_iter().find_map(|range| {
+        let is_master = |node: &&Node| node.try_ask(&["ROLE"]).is_ok_and(|role| role.text().starts_with("master"));
+        self.master_to(self.nodes.iter().find(is_master)?, slot)
+    }
+
+    /// The same to that node.
+    fn master_to(&self, node: &Node, slot: u16) -> Option<usize> {
+        let port = node.ask(&["CLUSTER", "SLOTS"]).list().into_iter().find_map(|range| {
             let range = range.list();
             let [first, last] = [&range[0], &range[1]].map(|slot| slot.text().parse::<u16>().unwrap());
             (first..=last).contains(&slot).then(|| range[2].clone().list()[1].text())
@@ -100,17 +111,16 @@ impl Cluster {
         })
     }
 
-    /// The slots that hold anything.
-    pub(crate) fn used_slots(&self) -> Vec<u16> {
-        let mut slots: Vec<u16> = Vec::new();
+    /// The slot that holds most keys.
+    pub(crate) fn fullest_slot(&self) -> u16 {
+        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
         for node in &self.nodes {
             for key in node.ask(&["KEYS", "*"]).list() {
-                slots.push(node.ask(&["CLUSTER", "KEYSLOT", &key.text()]).text().parse().unwrap());
+                let slot = node.ask(&["CLUSTER", "KEYSLOT", &key.text()]).text().parse().unwrap();
+                *counts.entry(slot).or_default() += 1;
             }
         }
-        slots.sort_unstable();
-        slots.dedup();
-        slots
+        counts.into_iter().max_by_key(|(_, keys)| *keys).unwrap().0
     }
 
     pub(crate) fn ask(&self, node: usize, words: &[&str]) -> Value {
@@ -152,8 +162,8 @@ impl Cluster {
     /// Moves a slot and what it holds to the next master, as an operator does while clients use it.
     pub(crate) fn move_slot(&self, slot: u16) {
         let from = self.master_of(slot).unwrap();
-        let masters = (0..self.nodes.len()).filter(|&at| self.nodes[at].reported("role") == "master");
-        let mut others = masters.filter(|&at| at != from).collect::<Vec<_>>();
+        let mut others = self.masters();
+        others.retain(|&at| at != from);
         others.sort_unstable_by_key(|&at| (at < from, at));
         let (to, number) = (others[0], slot.to_string());
         let [from_id, to_id] = [from, to].map(|node| self.id(node));
@@ -174,5 +184,8 @@ impl Cluster {
         for node in [to, from] {
             self.nodes[node].ask(&["CLUSTER", "SETSLOT", &number, "NODE", &to_id]);
         }
+        until("all masters know of the move", || {
+            self.masters().into_iter().all(|master| self.master_to(&self.nodes[master], slot) == Some(to))
+        });
     }
 }

@@ -76,7 +76,6 @@ fn sentinels_choose_another_master_which_lacks_what_was_not_replicated() {
     redis.settle();
     assert_eq!(redis.ask_master(&["GET", "key"]).text(), "known");
     assert_ne!(redis.master(), Some(away));
-    assert_eq!(redis.addresses().len(), 3);
 }
 
 #[test]
@@ -87,7 +86,7 @@ fn a_cluster_moves_slots_and_fails_over() {
     let get = |redis: &Cluster| redis.ask(redis.master_of(slot).unwrap(), &["GET", "key"]).text();
     let first = redis.master_of(slot).unwrap();
     redis.ask(first, &["SET", "key", "value"]);
-    assert_eq!(redis.used_slots(), [slot]);
+    assert_eq!(redis.fullest_slot(), slot);
     redis.move_slot(slot);
     let second = redis.master_of(slot).unwrap();
     assert_ne!(first, second);
@@ -102,7 +101,6 @@ fn a_cluster_moves_slots_and_fails_over() {
     assert_eq!(get(&redis), "value");
     redis.come_back(away);
     redis.settle();
-    assert_eq!(redis.addresses().len(), 6);
 }
 
 /// Asks on a thread of its own, so that the proxy goes on.
@@ -124,7 +122,6 @@ async fn a_lost_reply_is_that_of_a_command_that_was_done() {
         ask_by(proxy.port(), &["GET", "key"]).await.unwrap();
     }
     assert_eq!((failed, proxy.lost(), &*get(&redis, "key")), (2, 2, "6"));
-    assert_eq!(proxy.url(), format!("redis://127.0.0.1:{}", proxy.port()));
 }
 
 #[tokio::test]
@@ -173,5 +170,5 @@ async fn a_fake_answers_as_it_is_told() {
     fake.answer([Answer::Bytes(b"+never\r\n")]);
     fake.stop();
     assert_eq!(ask_by(port, &["INCR", "key"]).await.unwrap(), Value::Integer(2));
-    assert_eq!((fake.given(), fake.url()), (3, format!("redis://127.0.0.1:{port}")));
+    assert_eq!(fake.given(), 3);
 }

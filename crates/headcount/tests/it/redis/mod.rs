@@ -3,6 +3,7 @@
 
 mod cluster;
 mod fake;
+mod faults;
 mod harness;
 mod node;
 mod one;
@@ -12,4 +13,4 @@ mod sentinel;
 
 pub(crate) use self::cluster::Cluster;
 pub(crate) use self::one::{Log, One};
-pub(crate) use self::sentinel::{NAME, Sentinel};
+pub(crate) use self::sentinel::Sentinel;

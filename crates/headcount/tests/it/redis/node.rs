@@ -58,8 +58,8 @@ impl Node {
         let arguments: Vec<String> =
             settings.iter().flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]).collect();
         for _ in 0..5 {
-            let mut node = Self::new("redis-server", free_port(), arguments.clone());
-            node.arguments.extend(node.own_settings());
+            let mut node = Self::new("redis-server", free_port(), Vec::new());
+            node.arguments = [&node.own_settings()[..], &arguments].concat();
             if node.serves() {
                 return node;
             }

@@ -38,6 +38,10 @@ impl One {
         self.0.pid()
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port())
+    }
+
     /// What it answers, which is no error.
     pub(crate) fn ask(&self, words: &[&str]) -> Value {
         self.0.ask(words)

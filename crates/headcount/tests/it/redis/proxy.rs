@@ -219,3 +219,14 @@ impl Connection {
         Ok(false)
     }
 }
+
+/// Whether a command runs a script.
+pub(crate) fn is_script(words: &[Vec<u8>]) -> bool {
+    let is_named = |name: &str| words.first().is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    is_named("EVAL") || is_named("EVALSHA")
+}
+
+/// Whether a command is a step: it moves a mark.
+pub(crate) fn is_step(words: &[Vec<u8>]) -> bool {
+    is_script(words) && words.iter().take(8).any(|key| key.ends_with(b":marks"))
+}

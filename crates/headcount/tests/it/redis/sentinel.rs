@@ -4,7 +4,7 @@ use super::node::{Node, until};
 use super::resp::Value;
 
 /// The name under which the sentinels know the master.
-pub(crate) const NAME: &str = "counts";
+const NAME: &str = "counts";
 
 /// After how many milliseconds a silent master is replaced.
 const DOWN_AFTER: &str = "1000";
@@ -43,9 +43,9 @@ impl Sentinel {
         });
     }
 
-    /// The addresses of the sentinels.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect()
+    pub(crate) fn url(&self) -> String {
+        let addresses: Vec<_> = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
+        format!("redis+sentinel://{}/{NAME}", addresses.join(","))
     }
 
     /// Which server is the master to all sentinels.

@@ -10,7 +10,7 @@ use headcount::store::{Store, StoreError};
 use headcount_engine::id::Id;
 
 use crate::app::fresh_directory;
-use crate::redis::{Cluster, Log, NAME, One, Sentinel};
+use crate::redis::{Cluster, Log, One, Sentinel};
 
 /// What segments live in.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +43,9 @@ impl Server {
     fn url(&self) -> Option<String> {
         match self {
             Self::None => None,
-            Self::One(one) => Some(format!("redis://127.0.0.1:{}", one.lock().unwrap().port())),
-            Self::Sentinel(all) => Some(format!("redis+sentinel://{}/{NAME}", all.addresses().join(","))),
-            Self::Cluster(all) => Some(format!("redis+cluster://{}", all.addresses().join(","))),
+            Self::One(one) => Some(one.lock().unwrap().url()),
+            Self::Sentinel(all) => Some(all.url()),
+            Self::Cluster(all) => Some(all.url()),
         }
     }
 
@@ -68,9 +68,8 @@ impl Server {
         let words = ["KEYS", &*of_owners];
         let all = match self {
             Self::Cluster(all) => {
-                let nodes = 0..all.addresses().len();
-                let masters = nodes.filter(|&node| all.ask(node, &["ROLE"]).text().starts_with("master"));
-                masters.map(|master| all.ask(master, &words).text()).collect::<Vec<_>>().join("\n")
+                let found = all.masters().into_iter().map(|master| all.ask(master, &words).text());
+                found.collect::<Vec<_>>().join("\n")
             }
             Self::None | Self::One(_) | Self::Sentinel(_) => self.ask("", &words),
         };
