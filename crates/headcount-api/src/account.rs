@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::team::Permissions;
+
 /// The first administrator, to be created by the token that the server printed at its start.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -64,6 +66,12 @@ pub struct Caller {
     pub username: String,
     /// Whether the user owns resources and telemetry.
     pub is_admin: bool,
+    /// Whose resources and telemetry a team user works with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What a team user may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Permissions>,
 }
 
 /// What an administrator changes of the own account.
@@ -79,10 +87,10 @@ pub struct AdministratorUpdate {
     pub password: Option<String>,
 }
 
-/// An account was changed.
+/// An account was created, changed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AccountUpdated {
+pub struct AccountChanged {
     /// A sentence that says so.
     pub message: String,
 }

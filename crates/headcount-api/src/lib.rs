@@ -7,3 +7,4 @@ pub mod error;
 pub mod import;
 pub mod release;
 pub mod report;
+pub mod team;

@@ -289,7 +289,7 @@ export interface paths {
         };
         /**
          * List every app in the order of creation
-         * @description May be called by administrators.
+         * @description May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -447,7 +447,7 @@ export interface paths {
          * Which devices run which version
          * @description The header `Headcount-As-Of` says which moment the numbers show: they include every event that this instance recorded before the request.
          *
-         *     May be called by administrators.
+         *     May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -744,7 +744,7 @@ export interface paths {
         };
         /**
          * List releases, the newest version first
-         * @description May be called by administrators.
+         * @description May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -854,7 +854,7 @@ export interface paths {
         };
         /**
          * List every channel in the order of creation
-         * @description May be called by administrators.
+         * @description May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -1059,7 +1059,7 @@ export interface paths {
         };
         /**
          * List every platform in the order of creation
-         * @description May be called by administrators.
+         * @description May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -1264,7 +1264,7 @@ export interface paths {
         };
         /**
          * List every arch in the order of creation
-         * @description May be called by administrators.
+         * @description May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -1416,7 +1416,7 @@ export interface paths {
         };
         /**
          * List the versions of one app, the newest version first
-         * @description May be called by administrators.
+         * @description May be called by administrators and team users.
          */
         get: {
             parameters: {
@@ -1851,13 +1851,13 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description An account was changed. */
+                /** @description An account was created, changed or deleted. */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["AccountUpdated"];
+                        "application/json": components["schemas"]["AccountChanged"];
                     };
                 };
                 /** @description Why a request failed. */
@@ -1877,12 +1877,219 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/user/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create one team user
+         * @description May be called by administrators.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description A new team user. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewTeamUser"];
+                };
+            };
+            responses: {
+                /** @description An account was created, changed or deleted. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AccountChanged"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/user/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one team user; what is not given stays
+         * @description May be called by administrators.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Changes to a team user. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TeamUserUpdate"];
+                };
+            };
+            responses: {
+                /** @description An account was created, changed or deleted. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AccountChanged"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the team users in the order of their creation
+         * @description May be called by administrators.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The team users of an administrator in the order of creation, or `null` when there is none. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TeamUserList"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/user/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete one team user
+         * @description May be called by administrators.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Which team user. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TeamUserId"];
+                };
+            };
+            responses: {
+                /** @description An account was created, changed or deleted. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AccountChanged"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description An account was changed. */
-        AccountUpdated: {
+        /** @description An account was created, changed or deleted. */
+        AccountChanged: {
             /** @description A sentence that says so. */
             message: string;
         };
@@ -1939,6 +2146,39 @@ export interface components {
         AppList: {
             /** @description The rows. */
             apps?: components["schemas"]["AppRow"][] | null;
+        };
+        /** @description What a team user may do with apps. */
+        AppPermissions: {
+            /**
+             * @description The ids of the apps that the user sees and works with; `null` when there is none.
+             * @default null
+             */
+            Allowed?: string[] | null;
+            /**
+             * @description Create apps.
+             * @default false
+             */
+            Create?: boolean;
+            /**
+             * @description Delete the allowed apps, and their releases.
+             * @default false
+             */
+            Delete?: boolean;
+            /**
+             * @description Kept for faynoSync's clients: no route asks for it.
+             * @default false
+             */
+            Download?: boolean;
+            /**
+             * @description Change the allowed apps, and their releases.
+             * @default false
+             */
+            Edit?: boolean;
+            /**
+             * @description Register releases of the allowed apps.
+             * @default false
+             */
+            Upload?: boolean;
         };
         /** @description One app. */
         AppRow: {
@@ -2054,6 +2294,10 @@ export interface components {
             id: string;
             /** @description Whether the user owns resources and telemetry. */
             is_admin: boolean;
+            /** @description Whose resources and telemetry a team user works with. */
+            owner?: string | null;
+            /** @description What a team user may do. */
+            permissions?: components["schemas"]["Permissions"] | null;
             /** @description The name of the user. */
             username: string;
         };
@@ -2363,6 +2607,18 @@ export interface components {
              */
             username: string;
         };
+        /** @description A new team user. */
+        NewTeamUser: {
+            /** @description The password, of 10 to 1024 bytes. */
+            password: string;
+            /** @description What the user may do; nothing when it is missing. */
+            permissions?: components["schemas"]["Permissions"] | null;
+            /**
+             * @description The name: letters, digits, `.`, `_`, `@`, `+` and `-`, 2 to 64, the first a letter or a digit. It is folded to
+             *      lower case, and no other user may have it.
+             */
+            username: string;
+        };
         /** @description The parameters as the API's description shows them. */
         Parameters: {
             /** @description The application. */
@@ -2401,6 +2657,77 @@ export interface components {
             platform: string;
             /** @description The version that the device runs. Missing or empty: the device is counted without one. */
             version?: string | null;
+        };
+        /** @description What a team user may do with channels, platforms or architectures. */
+        PartPermissions: {
+            /**
+             * @description The ids of those that the user sees and works with; `null` when there is none.
+             * @default null
+             */
+            Allowed?: string[] | null;
+            /**
+             * @description Create some.
+             * @default false
+             */
+            Create?: boolean;
+            /**
+             * @description Delete the allowed ones.
+             * @default false
+             */
+            Delete?: boolean;
+            /**
+             * @description Change the allowed ones.
+             * @default false
+             */
+            Edit?: boolean;
+        };
+        /**
+         * @description What a team user may do, and with which resources. Keys may be sent in lower case as well; what is missing is `false`
+         *      or empty.
+         */
+        Permissions: {
+            /**
+             * @description On apps and their releases.
+             * @default {
+             *       "Allowed": null,
+             *       "Create": false,
+             *       "Delete": false,
+             *       "Download": false,
+             *       "Edit": false,
+             *       "Upload": false
+             *     }
+             */
+            Apps?: components["schemas"]["AppPermissions"];
+            /**
+             * @description On architectures.
+             * @default {
+             *       "Allowed": null,
+             *       "Create": false,
+             *       "Delete": false,
+             *       "Edit": false
+             *     }
+             */
+            Archs?: components["schemas"]["PartPermissions"];
+            /**
+             * @description On channels.
+             * @default {
+             *       "Allowed": null,
+             *       "Create": false,
+             *       "Delete": false,
+             *       "Edit": false
+             *     }
+             */
+            Channels?: components["schemas"]["PartPermissions"];
+            /**
+             * @description On platforms.
+             * @default {
+             *       "Allowed": null,
+             *       "Create": false,
+             *       "Delete": false,
+             *       "Edit": false
+             *     }
+             */
+            Platforms?: components["schemas"]["PartPermissions"];
         };
         /** @description Devices of one platform. */
         PlatformCount: {
@@ -2688,6 +3015,38 @@ export interface components {
              * @description Distinct devices that match all filters.
              */
             unique_clients: number;
+        };
+        /** @description Which team user. */
+        TeamUserId: {
+            /** @description The id of the user. */
+            id: string;
+        };
+        /** @description The team users of an administrator in the order of creation, or `null` when there is none. */
+        TeamUserList: {
+            /** @description The rows. */
+            users?: components["schemas"]["TeamUserRow"][] | null;
+        };
+        /** @description One team user. */
+        TeamUserRow: {
+            /** @description The id of the user. */
+            id: string;
+            /** @description What the user may do. */
+            permissions: components["schemas"]["Permissions"];
+            /** @description When the user was last changed, as RFC 3339 with milliseconds. */
+            updated_at: string;
+            /** @description The name of the user. */
+            username: string;
+        };
+        /** @description Changes to a team user. */
+        TeamUserUpdate: {
+            /** @description The id of the user. */
+            id: string;
+            /** @description A new password of 10 to 1024 bytes, which ends every session of the user. Absent or empty, it stays. */
+            password?: string | null;
+            /** @description What the user may do from now on, as a whole. Absent, it stays. */
+            permissions?: components["schemas"]["Permissions"] | null;
+            /** @description The name from now on. */
+            username: string;
         };
         /** @description Which devices ran which version, over a range of UTC days. Lists without an entry are `null`. */
         TelemetryReport: {

@@ -32,6 +32,11 @@ impl Kind {
         }
     }
 
+    /// The kind that is stored under that word.
+    pub(super) fn from_stored(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+
     const fn bad_name(self) -> &'static str {
         match self {
             Self::App => "invalid app name",

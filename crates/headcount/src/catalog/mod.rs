@@ -4,6 +4,7 @@
 
 mod database;
 pub mod files;
+pub mod grants;
 mod kept;
 pub mod kind;
 mod names;
@@ -17,6 +18,7 @@ mod seal;
 pub mod search;
 pub mod sessions;
 mod snapshot;
+pub mod team;
 pub mod totals;
 pub mod updaters;
 pub mod users;

@@ -2,6 +2,8 @@
 
 use headcount_engine::id::{Id, OwnerId};
 
+use crate::catalog::grants::Reach;
+use crate::catalog::kind::Kind;
 use crate::catalog::rights::Rights;
 use crate::error::{Code, Error};
 
@@ -37,6 +39,14 @@ pub struct Login {
 }
 
 impl Principal {
+    /// Which of the owner's resources of that kind the caller may touch.
+    pub fn reach(&self, _kind: Kind) -> Reach {
+        match &self.who {
+            Who::Administrator(_) => Reach::from(self.owner),
+            Who::Team(login, _) => Reach::of_holder(self.owner, login.user),
+        }
+    }
+
     /// The login of the administrator, if the caller is one.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! Releases: written here, read by [`search`](super::search) and, for checks, from the snapshot.
 
 use headcount_engine::day::Millis;
-use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::id::Id;
 use headcount_engine::snapshot::{NameIndex, OwnerCatalog};
 use headcount_engine::version::Version;
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::files::File;
+use crate::catalog::grants::{Reach, no_such_app};
 use crate::catalog::{Catalog, fresh_id, snapshot};
 use crate::error::{Code, Error};
 
@@ -65,13 +66,14 @@ impl Catalog {
     ///
     /// # Errors
     /// 400 for names that the owner does not have and for names that are missing although the owner has such resources;
-    /// 409 when the app has a release of equal precedence on the channel, and for a file that is named twice.
-    pub async fn create_release(&self, owner: OwnerId, new: NewRelease) -> Result<Id, Error> {
+    /// 409 when the app has a release of equal precedence on the channel, and for a file that is named twice; 403 for
+    /// an app that is out of a limited reach, be there one of that name or not.
+    pub async fn create_release(&self, reach: impl Into<Reach>, new: NewRelease) -> Result<Id, Error> {
+        let reach = reach.into();
+        let owner = reach.owner();
         let mut transaction = self.begin_write().await?;
         let names = snapshot::names_of(&mut transaction, owner).await?;
-        let app = names.apps.resolve(&new.app).ok_or_else(|| {
-            Error::invalid("app_name", "app_name not found in apps_meta collection").accepted("the name of an app")
-        })?;
+        let app = app_named(&mut transaction, reach, &names, &new.app).await?;
         let channel =
             place(&names.channels, new.channel.as_deref(), &CHANNEL).map_err(|error| error.field("channel"))?;
         let order = new.version.precedence_key();
@@ -110,18 +112,21 @@ impl Catalog {
     /// Changes a release. Given files replace all that it had.
     ///
     /// # Errors
-    /// 404 when the owner has no such release; 400 and 409 as for a new one.
-    pub async fn update_release(&self, owner: OwnerId, id: Id, change: Content) -> Result<(), Error> {
+    /// 404 when there is no such release of an app in reach; 400 and 409 as for a new one.
+    pub async fn update_release(&self, reach: impl Into<Reach>, id: Id, change: Content) -> Result<(), Error> {
+        let reach = reach.into();
+        let owner = reach.owner();
         let mut transaction = self.begin_write().await?;
-        let changed = sqlx::query(
-            "UPDATE releases SET published = COALESCE($3, published), critical = COALESCE($4, critical), \
-             intermediate = COALESCE($5, intermediate), rollout_percent = COALESCE($6, rollout_percent), \
-             changelog = COALESCE($7, changelog), updated_at = $9, published_at = \
-             COALESCE($8, published_at, CASE WHEN COALESCE($3, published) = 1 THEN $9 END) \
-             WHERE id = $1 AND owner_id = $2",
+        if !has_release(&mut transaction, reach, id).await? {
+            return Err(Error::new(Code::NotFound, "release not found"));
+        }
+        sqlx::query(
+            "UPDATE releases SET published = COALESCE($2, published), critical = COALESCE($3, critical), \
+             intermediate = COALESCE($4, intermediate), rollout_percent = COALESCE($5, rollout_percent), \
+             changelog = COALESCE($6, changelog), updated_at = $8, published_at = \
+             COALESCE($7, published_at, CASE WHEN COALESCE($2, published) = 1 THEN $8 END) WHERE id = $1",
         )
         .bind(id.to_string())
-        .bind(owner.to_string())
         .bind(change.published.map(i64::from))
         .bind(change.critical.map(i64::from))
         .bind(change.intermediate.map(i64::from))
@@ -131,9 +136,6 @@ impl Catalog {
         .bind(self.clock.now().0)
         .execute(&mut *transaction)
         .await?;
-        if changed.rows_affected() == 0 {
-            return Err(Error::new(Code::NotFound, "release not found"));
-        }
         if let Some(files) = change.files {
             let names = snapshot::names_of(&mut transaction, owner).await?;
             sqlx::query("DELETE FROM artifacts WHERE release_id = $1")
@@ -148,20 +150,49 @@ impl Catalog {
     /// Deletes a release with its files.
     ///
     /// # Errors
-    /// 404 when the owner has no such release.
-    pub async fn delete_release(&self, owner: OwnerId, id: Id) -> Result<(), Error> {
+    /// 404 when there is no such release of an app in reach.
+    pub async fn delete_release(&self, reach: impl Into<Reach>, id: Id) -> Result<(), Error> {
         let mut transaction = self.begin_write().await?;
-        let deleted = sqlx::query("DELETE FROM releases WHERE id = $1 AND owner_id = $2")
-            .bind(id.to_string())
-            .bind(owner.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        if deleted.rows_affected() == 0 {
+        if !has_release(&mut transaction, reach.into(), id).await? {
             let details = format!("no document found with ID {id}");
             return Err(Error::new(Code::NotFound, "failed to delete release").details(details));
         }
+        sqlx::query("DELETE FROM releases WHERE id = $1").bind(id.to_string()).execute(&mut *transaction).await?;
         self.publish(transaction).await
     }
+}
+
+/// The app that a new release is for.
+async fn app_named(
+    transaction: &mut Transaction<'_, Any>,
+    reach: Reach,
+    names: &OwnerCatalog,
+    name: &str,
+) -> Result<Id, Error> {
+    let app = names.apps.resolve(name);
+    if reach.is_limited() {
+        return match app {
+            Some(app) if reach.has(transaction, app).await? => Ok(app),
+            _ => Err(no_such_app()),
+        };
+    }
+    app.ok_or_else(|| {
+        Error::invalid("app_name", "app_name not found in apps_meta collection").accepted("the name of an app")
+    })
+}
+
+/// Whether there is such a release, of an app that is in reach.
+async fn has_release(transaction: &mut Transaction<'_, Any>, reach: Reach, release: Id) -> Result<bool, Error> {
+    let found = sqlx::query(
+        "SELECT 1 FROM releases r WHERE r.id = $1 AND r.owner_id = $2 AND ($3 = '' OR EXISTS \
+         (SELECT 1 FROM grants g WHERE g.holder_id = $3 AND g.resource_id = r.app_id))",
+    )
+    .bind(release.to_string())
+    .bind(reach.owner().to_string())
+    .bind(reach.holder_or_empty())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(found.is_some())
 }
 
 async fn refuse_a_second(transaction: &mut Transaction<'_, Any>, key: [&str; 3]) -> Result<(), Error> {

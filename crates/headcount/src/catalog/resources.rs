@@ -5,6 +5,7 @@ use headcount_engine::id::{Id, OwnerId};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
+use crate::catalog::grants::{self, Reach};
 use crate::catalog::kind::{Kind, ResourceName};
 use crate::catalog::updaters::Updaters;
 use crate::catalog::{Catalog, fresh_id, names};
@@ -75,25 +76,30 @@ impl Draft {
 }
 
 impl Catalog {
-    /// The live resources of one kind, in the order of their creation.
-    pub async fn resources(&self, owner: OwnerId, kind: Kind) -> Result<Vec<Resource>, Error> {
+    /// The live resources of one kind that are in reach, in the order of their creation.
+    pub async fn resources(&self, reach: impl Into<Reach>, kind: Kind) -> Result<Vec<Resource>, Error> {
+        let reach = reach.into();
         let rows = sqlx::query(
             "SELECT r.id, r.name, u.name, r.updated_at, r.updaters, r.logo, r.description, r.private, r.tuf, \
              r.reports, r.cdn_edge FROM resources r JOIN users u ON u.id = r.owner_id \
-             WHERE r.owner_id = $1 AND r.kind = $2 AND r.deleted_at IS NULL ORDER BY r.seq",
+             WHERE r.owner_id = $1 AND r.kind = $2 AND r.deleted_at IS NULL AND ($3 = '' OR EXISTS \
+             (SELECT 1 FROM grants g WHERE g.holder_id = $3 AND g.resource_id = r.id)) ORDER BY r.seq",
         )
-        .bind(owner.to_string())
+        .bind(reach.owner().to_string())
         .bind(kind.as_str())
+        .bind(reach.holder_or_empty())
         .fetch_all(&*self.pool()?)
         .await?;
         Ok(rows.iter().map(resource).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Creates a resource.
+    /// Creates a resource. Whoever has a limited reach is granted it.
     ///
     /// # Errors
     /// 409 when the owner has one of that kind and name.
-    pub async fn create_resource(&self, owner: OwnerId, draft: Draft) -> Result<Id, Error> {
+    pub async fn create_resource(&self, reach: impl Into<Reach>, draft: Draft) -> Result<Id, Error> {
+        let reach = reach.into();
+        let owner = reach.owner();
         let mut transaction = self.begin_write().await?;
         names::take(&mut transaction, owner, &draft.name).await?;
         let id = fresh_id();
@@ -114,6 +120,9 @@ impl Catalog {
         .bind(self.clock.now().0)
         .execute(&mut *transaction)
         .await?;
+        if let Some(holder) = reach.holder() {
+            grants::grant(&mut transaction, holder, id).await?;
+        }
         self.publish(transaction).await?;
         Ok(id)
     }
@@ -121,10 +130,14 @@ impl Catalog {
     /// Changes a resource. Its old name stays an alias until another one of the kind takes it.
     ///
     /// # Errors
-    /// 404 when the owner has no such resource, 409 when another one has the name.
-    pub async fn update_resource(&self, owner: OwnerId, id: Id, draft: Draft) -> Result<(), Error> {
-        let kind = draft.name.kind();
+    /// 403 when it is out of reach, 404 when the owner has no such resource, 409 when another one has the name.
+    pub async fn update_resource(&self, reach: impl Into<Reach>, id: Id, draft: Draft) -> Result<(), Error> {
+        let reach = reach.into();
+        let (owner, kind) = (reach.owner(), draft.name.kind());
         let mut transaction = self.begin_write().await?;
+        if !reach.has(&mut transaction, id).await? {
+            return Err(Error::new(Code::Forbidden, out_of_reach("update", kind)));
+        }
         let Some(current) = names::current(&mut transaction, owner, kind, id).await? else {
             return Err(Error::new(Code::NotFound, format!("{} not found", kind.as_str())));
         };
@@ -155,17 +168,22 @@ impl Catalog {
     /// `erase_telemetry` these days go as well.
     ///
     /// # Errors
-    /// 404 when the owner has no such resource, 409 when releases refer to it.
+    /// 403 when it is out of reach, 404 when the owner has no such resource, 409 when releases refer to it.
     pub async fn delete_resource(
         &self,
-        owner: OwnerId,
+        reach: impl Into<Reach>,
         kind: Kind,
         id: Id,
         erase_telemetry: bool,
     ) -> Result<(), Error> {
+        let reach = reach.into();
+        let owner = reach.owner();
         let failed =
             |code, details: String| Error::new(code, format!("failed to delete {}", kind.as_str())).details(details);
         let mut transaction = self.begin_write().await?;
+        if !reach.has(&mut transaction, id).await? {
+            return Err(failed(Code::Forbidden, out_of_reach("delete", kind)));
+        }
         if names::current(&mut transaction, owner, kind, id).await?.is_none() {
             return Err(failed(Code::NotFound, format!("no document found with ID {id}")));
         }
@@ -173,6 +191,7 @@ impl Catalog {
             return Err(failed(Code::Conflict, RELATED.to_owned()));
         }
         names::forget(&mut transaction, id).await?;
+        grants::forget_resource(&mut transaction, id).await?;
         let now = self.clock.now().0;
         sqlx::query("UPDATE resources SET deleted_at = $2, updated_at = $2 WHERE id = $1")
             .bind(id.to_string())
@@ -192,6 +211,11 @@ impl Catalog {
         }
         self.publish(transaction).await
     }
+}
+
+fn out_of_reach(what: &str, kind: Kind) -> String {
+    let kind = kind.as_str();
+    format!("you don't have permission to {what} this {kind} as it's not in your allowed {kind}s list")
 }
 
 async fn is_referred_to(

@@ -43,6 +43,17 @@ impl Rights {
     pub fn allow(&self, kind: Kind, right: Right) -> bool {
         self.0.contains(&(kind, right))
     }
+
+    /// The form in which they are stored: `apps.create`, `channels.edit` and the like, separated by spaces.
+    pub(super) fn stored(&self) -> String {
+        self.0.iter().map(|&(kind, right)| word(kind, right)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Reads the stored form.
+    pub(super) fn from_stored(text: &str) -> Self {
+        let every = Kind::ALL.iter().flat_map(|&kind| Right::VARIANTS.iter().map(move |&right| (kind, right)));
+        every.filter(|&(kind, right)| text.split(' ').any(|stored| stored == word(kind, right))).collect()
+    }
 }
 
 impl FromIterator<(Kind, Right)> for Rights {

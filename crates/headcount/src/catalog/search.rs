@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use headcount_engine::day::Millis;
-use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::id::Id;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, Row as _};
 
 use crate::catalog::Catalog;
+use crate::catalog::grants::Reach;
 use crate::catalog::snapshot::id;
 use crate::error::Error;
 
@@ -90,14 +91,15 @@ pub struct StoredFile {
     pub size: Option<u64>,
 }
 
-/// The releases that match, as a part of the three statements below: `$1` to `$7` as [`bind`] gives them.
+/// The releases that match, as a part of the three statements below: `$1` to `$8` as [`bind`] gives them.
 macro_rules! matching {
     () => {
         "FROM releases r JOIN resources a ON a.id = r.app_id WHERE r.owner_id = $1 \
          AND ($2 = '' OR r.app_id = $2) AND ($3 = '' OR r.channel_id = $3) \
          AND ($4 < 0 OR r.published = $4) AND ($5 < 0 OR r.critical = $5) \
          AND (($6 = '' AND $7 = '') OR EXISTS (SELECT 1 FROM artifacts f WHERE f.release_id = r.id \
-         AND ($6 = '' OR f.platform_id = $6) AND ($7 = '' OR f.arch_id = $7)))"
+         AND ($6 = '' OR f.platform_id = $6) AND ($7 = '' OR f.arch_id = $7))) \
+         AND ($8 = '' OR EXISTS (SELECT 1 FROM grants g WHERE g.holder_id = $8 AND g.resource_id = r.app_id))"
     };
 }
 
@@ -107,7 +109,7 @@ macro_rules! page {
         concat!(
             "SELECT r.id, a.seq AS app_seq, r.version_order, r.seq ",
             matching!(),
-            " ORDER BY a.seq, r.version_order DESC, r.seq DESC LIMIT $8 OFFSET $9"
+            " ORDER BY a.seq, r.version_order DESC, r.seq DESC LIMIT $9 OFFSET $10"
         )
     };
 }
@@ -128,20 +130,21 @@ const FILES: &str = concat!(
 );
 
 impl Catalog {
-    /// One page of the releases that match, by app in the order of creation, the newest version first; and how many
+    /// One page of the releases of apps in reach that match, by app in the order of creation, the newest version first; and how many
     /// match in all.
     pub async fn releases(
         &self,
-        owner: OwnerId,
+        reach: impl Into<Reach>,
         filter: &Filter,
         page: Page,
     ) -> Result<(Vec<StoredRelease>, u64), Error> {
+        let reach = reach.into();
         let mut transaction = self.begin_read().await?;
-        let total = bind(sqlx::query(COUNT), owner, filter).fetch_one(&mut *transaction).await?;
+        let total = bind(sqlx::query(COUNT), reach, filter).fetch_one(&mut *transaction).await?;
         let total: i64 = total.try_get(0)?;
         let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
         let offset = i64::try_from(page.number.saturating_sub(1).saturating_mul(page.limit)).unwrap_or(i64::MAX);
-        let paged = |statement| bind(sqlx::query(statement), owner, filter).bind(limit).bind(offset);
+        let paged = |statement| bind(sqlx::query(statement), reach, filter).bind(limit).bind(offset);
 
         let mut files: HashMap<Id, Vec<StoredFile>> = HashMap::new();
         for row in paged(FILES).fetch_all(&mut *transaction).await? {
@@ -155,17 +158,18 @@ impl Catalog {
 
 type Bound<'q> = Query<'q, Any, AnyArguments>;
 
-fn bind<'q>(query: Bound<'q>, owner: OwnerId, filter: &Filter) -> Bound<'q> {
+fn bind<'q>(query: Bound<'q>, reach: Reach, filter: &Filter) -> Bound<'q> {
     let text = |id: Option<Id>| id.map(|id| id.to_string()).unwrap_or_default();
     let switch = |switch: Option<bool>| switch.map_or(-1, i64::from);
     query
-        .bind(owner.to_string())
+        .bind(reach.owner().to_string())
         .bind(text(filter.app))
         .bind(text(filter.channel))
         .bind(switch(filter.published))
         .bind(switch(filter.critical))
         .bind(text(filter.platform))
         .bind(text(filter.arch))
+        .bind(reach.holder_or_empty())
 }
 
 fn release(row: &AnyRow, files: &mut HashMap<Id, Vec<StoredFile>>) -> Result<StoredRelease, sqlx::Error> {

@@ -64,7 +64,7 @@ impl Catalog {
     pub async fn principal_of_token(&self, token: &str) -> Result<Option<Principal>, Error> {
         let now = self.clock.now().0;
         let row = sqlx::query(
-            "SELECT s.id, u.id, u.name, u.role, u.owner_id, s.last_used_at, o.name FROM sessions s \
+            "SELECT s.id, u.id, u.name, u.role, u.owner_id, s.last_used_at, o.name, u.rights FROM sessions s \
              JOIN users u ON u.id = s.user_id JOIN users o ON o.id = u.owner_id \
              WHERE s.token_hash = $1 AND s.expires_at > $2",
         )
@@ -80,7 +80,7 @@ impl Catalog {
         let login = Login { session, user: id(&row, 1)?, name: row.try_get(2)? };
         let who = match Role::from_stored(row.try_get(3)?) {
             Role::Administrator => Who::Administrator(login),
-            Role::Team => Who::Team(login, Rights::default()),
+            Role::Team => Who::Team(login, Rights::from_stored(row.try_get(7)?)),
         };
         Ok(Some(Principal { owner: OwnerId(id(&row, 4)?), owner_name: row.try_get(6)?, who }))
     }

@@ -215,7 +215,8 @@ impl Catalog {
         for statement in [
             "UPDATE installation SET default_owner = NULL WHERE default_owner = $1",
             "DELETE FROM daily_totals WHERE owner_id = $1",
-            // Sessions, resources, releases and artifacts go with their user.
+            "DELETE FROM grants WHERE holder_id = $1",
+            // Sessions, resources with their grants, releases and artifacts go with their user.
             "DELETE FROM users WHERE owner_id = $1 OR id = $1",
         ] {
             sqlx::query(statement).bind(&user).execute(&mut *transaction).await?;

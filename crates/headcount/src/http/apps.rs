@@ -31,7 +31,7 @@ const LONGEST_DESCRIPTION: usize = 2048;
 pub(super) fn routes() -> Routes {
     Routes::new()
         .route("/app/create", Policy::right(Kind::App, Right::Create), post_with(create, described("Create one app")))
-        .route("/app/list", Policy::ADMINISTRATOR, get_with(list, described("List every app in the order of creation")))
+        .route("/app/list", Policy::KNOWN, get_with(list, described("List every app in the order of creation")))
         .route(
             "/app/update",
             Policy::right(Kind::App, Right::Edit),
@@ -45,23 +45,20 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create(State(app): State<App>, caller: Principal, form: AppForm) -> Result<Json<AppCreated>, Error> {
-    let owner = caller.owner;
-    let id = app.catalog.create_resource(owner, form.draft()?).await?;
+    let id = app.catalog.create_resource(caller.reach(Kind::App), form.draft()?).await?;
     Ok(Json(AppCreated { id: id.to_string() }))
 }
 
 async fn list(State(app): State<App>, caller: Principal) -> Result<Json<AppList>, Error> {
-    let owner = caller.owner;
-    let apps = app.catalog.resources(owner, Kind::App).await?;
+    let apps = app.catalog.resources(caller.reach(Kind::App), Kind::App).await?;
     // faynoSync's clients expect `null` for an empty list.
     Ok(Json(AppList { apps: (!apps.is_empty()).then(|| apps.into_iter().map(row).collect()) }))
 }
 
 async fn update(State(app): State<App>, caller: Principal, form: AppForm) -> Result<Json<AppUpdated>, Error> {
-    let owner = caller.owner;
     let id = form.0.id.as_deref().filter(|id| !id.is_empty());
     let id = update_id(id.ok_or_else(|| Error::invalid("id", "id is required"))?)?;
-    app.catalog.update_resource(owner, id, form.draft()?).await?;
+    app.catalog.update_resource(caller.reach(Kind::App), id, form.draft()?).await?;
     Ok(Json(AppUpdated { updated: true }))
 }
 
@@ -71,9 +68,8 @@ async fn delete(
     Params(which): Params<Which>,
     Params(how): Params<HowToDelete>,
 ) -> Result<Json<AppDeleted>, Error> {
-    let owner = caller.owner;
     let erases = how.erases()?;
-    app.catalog.delete_resource(owner, Kind::App, which.parse()?, erases).await?;
+    app.catalog.delete_resource(caller.reach(Kind::App), Kind::App, which.parse()?, erases).await?;
     if erases {
         // What fails here is tried again by the keeper: the app is deleted, and its erasure is written down.
         app.keeper.erase().await?;

@@ -7,13 +7,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use headcount_engine::id::OwnerId;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 pub use crate::catalog::principal::Principal;
-use crate::catalog::principal::Who;
 use crate::error::{Code, Error};
 use crate::http::query::Query;
 
@@ -134,45 +132,3 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, Error> {
         _ => Err(unauthenticated("invalid token format")),
     }
 }
-
-/// What every route of an installation without telemetry answers to those who ask for it.
-pub const TELEMETRY_OFF: &str = "Telemetry is not enabled on this instance";
-
-/// What a caller may read of the telemetry: built from the principal and from nothing else.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope {
-    owner: OwnerId,
-}
-
-impl Scope {
-    /// The scope of that caller.
-    ///
-    /// # Errors
-    /// 403 where the caller may not read telemetry.
-    pub fn of(principal: &Principal) -> Result<Self, Error> {
-        match principal.who {
-            Who::Administrator(_) => Ok(Self { owner: principal.owner }),
-            Who::Team(..) => Err(Error::new(Code::Forbidden, "Permission denied")),
-        }
-    }
-
-    /// Whose telemetry it is.
-    pub fn owner(self) -> OwnerId {
-        self.owner
-    }
-}
-
-/// Taken by every route that reads telemetry: authentication first, then whether there is any telemetry to read.
-impl FromRequestParts<App> for Scope {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let principal = Principal::from_request_parts(parts, app).await?;
-        if !app.config.telemetry {
-            return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
-        }
-        Self::of(&principal)
-    }
-}
-
-impl OperationInput for Scope {}

@@ -11,6 +11,7 @@ mod import;
 mod latest;
 mod layers;
 mod metrics;
+mod permissions;
 pub mod policy;
 pub mod query;
 mod releases;
@@ -19,10 +20,12 @@ mod reply;
 pub(crate) mod report;
 mod requests;
 mod resources;
+pub mod scope;
 mod search;
 pub mod server;
 mod session;
 mod setup;
+mod team;
 mod users;
 
 use aide::axum::routing::get_with;
@@ -100,6 +103,7 @@ fn routes() -> Routes {
         .merge(session::routes())
         .merge(setup::routes())
         .merge(users::routes())
+        .merge(team::routes())
 }
 
 fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {

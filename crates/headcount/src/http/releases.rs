@@ -24,7 +24,7 @@ use crate::http::extract::{Body, Params, Principal, RequestBody};
 use crate::http::policy::{Policy, Routes};
 use crate::http::render;
 use crate::http::resources::{Which, described, update_id};
-use crate::http::search::named;
+use crate::http::search::{app_in_reach, named};
 
 /// Releases on a page when nothing is said.
 const USUAL_LIMIT: u64 = 50;
@@ -46,11 +46,7 @@ pub(super) fn routes() -> Routes {
             Policy::right(Kind::App, Right::Delete),
             delete_with(delete, described("Delete one release")),
         )
-        .route(
-            "/release/list",
-            Policy::ADMINISTRATOR,
-            get_with(list, described("List releases, the newest version first")),
-        )
+        .route("/release/list", Policy::KNOWN, get_with(list, described("List releases, the newest version first")))
 }
 
 fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -65,8 +61,7 @@ async fn create(
     caller: Principal,
     Body(body): Body<wire::CreateRelease>,
 ) -> Result<(StatusCode, Json<wire::ReleaseId>), Error> {
-    let owner = caller.owner;
-    let id = app.catalog.create_release(owner, new_release(body, app.clock.now())?).await?;
+    let id = app.catalog.create_release(caller.reach(Kind::App), new_release(body, app.clock.now())?).await?;
     Ok((StatusCode::CREATED, Json(wire::ReleaseId { id: id.to_string() })))
 }
 
@@ -75,9 +70,8 @@ async fn update(
     caller: Principal,
     Body(body): Body<wire::UpdateRelease>,
 ) -> Result<Json<wire::ReleaseId>, Error> {
-    let owner = caller.owner;
     let (id, change) = change(body, app.clock.now())?;
-    app.catalog.update_release(owner, id, change).await?;
+    app.catalog.update_release(caller.reach(Kind::App), id, change).await?;
     Ok(Json(wire::ReleaseId { id: id.to_string() }))
 }
 
@@ -86,8 +80,7 @@ async fn delete(
     caller: Principal,
     Params(which): Params<Which>,
 ) -> Result<Json<wire::ReleaseDeleted>, Error> {
-    let owner = caller.owner;
-    app.catalog.delete_release(owner, which.parse()?).await?;
+    app.catalog.delete_release(caller.reach(Kind::App), which.parse()?).await?;
     Ok(Json(wire::ReleaseDeleted { deleted: 1 }))
 }
 
@@ -109,16 +102,15 @@ async fn list(
     caller: Principal,
     Params(listed): Params<Listed>,
 ) -> Result<Json<wire::ReleasePage>, Error> {
-    let owner = caller.owner;
     let page = listed.page()?;
     let snapshot = app.catalog.snapshot();
-    let catalog = snapshot.owner(owner);
+    let catalog = snapshot.owner(caller.owner);
     let filter = Filter {
-        app: named(catalog.map(|catalog| &catalog.apps), "app_name", listed.app_name.as_deref())?,
+        app: app_in_reach(&app, &caller, catalog, listed.app_name.as_deref()).await?,
         channel: named(catalog.map(|catalog| &catalog.channels), "channel", listed.channel.as_deref())?,
         ..Filter::default()
     };
-    let (releases, total) = app.catalog.releases(owner, &filter, page).await?;
+    let (releases, total) = app.catalog.releases(caller.reach(Kind::App), &filter, page).await?;
     let items = releases.into_iter().map(row).collect();
     Ok(Json(wire::ReleasePage { items, total, page: page.number, limit: page.limit }))
 }

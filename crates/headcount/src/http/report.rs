@@ -14,15 +14,17 @@ use headcount_engine::day::{Day, Millis};
 use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::id::AppId;
 use headcount_engine::report::{Filters, Query};
-use headcount_engine::snapshot::{NameIndex, OwnerCatalog};
+use headcount_engine::snapshot::OwnerCatalog;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::catalog::kind::Kind;
 use crate::error::Error;
 use crate::http::compat;
-use crate::http::extract::{Params, Scope};
+use crate::http::extract::Params;
 use crate::http::policy::{Policy, Routes};
+use crate::http::scope::Scope;
 
 /// The most days of one range.
 const MOST_DAYS: i32 = 400;
@@ -33,7 +35,7 @@ const WEEK: i32 = 7;
 const MONTH: i32 = 30;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().route("/telemetry", Policy::ADMINISTRATOR, get_with(telemetry, document))
+    Routes::new().route("/telemetry", Policy::KNOWN, get_with(telemetry, document))
 }
 
 fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -75,7 +77,7 @@ async fn telemetry(
     let snapshot = app.catalog.snapshot();
     let catalog =
         snapshot.owner(scope.owner()).cloned().ok_or_else(|| Error::internal("an owner without a catalog"))?;
-    let (query, apps) = question.understand(&catalog, app.clock.now().day())?;
+    let (query, apps) = question.understand(&scope, &catalog, app.clock.now().day())?;
     let (first, last, apps_named) = (query.first, query.last, apps.is_some());
     let answer = app.reports.answer(Arc::clone(&catalog), query, apps).await?;
     let body = compat::render(&answer.report, (first, last), &catalog.name, apps_named, &answer.incomplete);
@@ -85,15 +87,15 @@ async fn telemetry(
 
 /// What a query string, without its `?`, asks of the owner's segments: the query, and the named apps.
 pub(crate) fn parse_raw(query: &str, catalog: &OwnerCatalog, today: Day) -> Result<Understood, Error> {
-    Params::<Question>::parse(query)?.0.understand(catalog, today)
+    Params::<Question>::parse(query)?.0.understand(&Scope::whole(catalog.id), catalog, today)
 }
 
 type Understood = (Query, Option<BTreeSet<AppId>>);
 
 impl Question {
-    fn understand(&self, catalog: &OwnerCatalog, today: Day) -> Result<Understood, Error> {
+    fn understand(&self, scope: &Scope, catalog: &OwnerCatalog, today: Day) -> Result<Understood, Error> {
         let (first, last) = self.days(today)?;
-        Ok((Query { first, last, filters: self.filters(catalog)? }, self.apps(catalog)?))
+        Ok((Query { first, last, filters: self.filters(scope, catalog)? }, self.apps(scope, catalog)?))
     }
 
     /// The first and the last day.
@@ -121,22 +123,22 @@ impl Question {
         }
     }
 
-    fn apps(&self, catalog: &OwnerCatalog) -> Result<Option<BTreeSet<AppId>>, Error> {
+    fn apps(&self, scope: &Scope, catalog: &OwnerCatalog) -> Result<Option<BTreeSet<AppId>>, Error> {
         let Some(names) = names("apps", self.apps.as_deref())? else { return Ok(None) };
-        Ok(Some(names.into_iter().flat_map(|name| catalog.apps.matching(name)).map(AppId).collect()))
+        Ok(Some(scope.named(catalog, (Kind::App, "apps"), &names)?.into_iter().map(AppId).collect()))
     }
 
-    fn filters(&self, catalog: &OwnerCatalog) -> Result<Filters, Error> {
+    fn filters(&self, scope: &Scope, catalog: &OwnerCatalog) -> Result<Filters, Error> {
         let mut filters = Filters::default();
-        let kinds: [(&'static str, Option<&str>, Dimension, &NameIndex); 3] = [
-            ("channels", self.channels.as_deref(), Dimension::Channel, &catalog.channels),
-            ("platforms", self.platforms.as_deref(), Dimension::Platform, &catalog.platforms),
-            ("architectures", self.architectures.as_deref(), Dimension::Arch, &catalog.archs),
+        let kinds = [
+            (Dimension::Channel, Kind::Channel, "channels", &self.channels),
+            (Dimension::Platform, Kind::Platform, "platforms", &self.platforms),
+            (Dimension::Arch, Kind::Arch, "architectures", &self.architectures),
         ];
-        for (field, text, dimension, index) in kinds {
-            if let Some(names) = names(field, text)? {
-                let ids = names.into_iter().flat_map(|name| index.matching(name));
-                filters.set(dimension, ids.map(|id| Value::new(&id.to_string())).collect());
+        for (dimension, kind, parameter, text) in kinds {
+            if let Some(names) = names(parameter, text.as_deref())? {
+                let ids = scope.named(catalog, (kind, parameter), &names)?;
+                filters.set(dimension, ids.into_iter().map(|id| Value::new(&id.to_string())).collect());
             }
         }
         Ok(filters)

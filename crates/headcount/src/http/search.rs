@@ -1,15 +1,18 @@
 //! The versions of an app, as faynoSync's clients read them.
 
+use std::sync::Arc;
+
 use aide::axum::routing::get_with;
 use axum::Json;
 use axum::extract::State;
 use headcount_api::release::{SearchArtifact, SearchChange, SearchPage, SearchRow};
 use headcount_engine::id::Id;
-use headcount_engine::snapshot::NameIndex;
+use headcount_engine::snapshot::{NameIndex, OwnerCatalog};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::catalog::kind::Kind;
 use crate::catalog::search::{Filter, Page, StoredFile, StoredRelease};
 use crate::error::{Code, Error};
 use crate::http::extract::{Params, Principal};
@@ -26,7 +29,7 @@ const LARGEST_LIMIT: u64 = 1000;
 pub(super) fn routes() -> Routes {
     Routes::new().route(
         "/search",
-        Policy::ADMINISTRATOR,
+        Policy::KNOWN,
         get_with(search, described("List the versions of one app, the newest version first")),
     )
 }
@@ -57,10 +60,9 @@ async fn search(
     caller: Principal,
     Params(searched): Params<Searched>,
 ) -> Result<Json<SearchPage>, Error> {
-    let owner = caller.owner;
     let snapshot = app.catalog.snapshot();
-    let catalog = snapshot.owner(owner);
-    let app_id = named(catalog.map(|catalog| &catalog.apps), "app_name", searched.app_name.as_deref())?;
+    let catalog = snapshot.owner(caller.owner);
+    let app_id = app_in_reach(&app, &caller, catalog, searched.app_name.as_deref()).await?;
     let filter = Filter {
         app: Some(app_id.ok_or_else(|| unknown("app_name"))?),
         channel: named(catalog.map(|catalog| &catalog.channels), "channel", searched.channel.as_deref())?,
@@ -70,7 +72,7 @@ async fn search(
         critical: searched.critical.as_deref().and_then(truth),
     };
     let page = searched.page();
-    let (releases, total) = app.catalog.releases(owner, &filter, page).await?;
+    let (releases, total) = app.catalog.releases(caller.reach(Kind::App), &filter, page).await?;
     // faynoSync's clients expect `null` for an empty list.
     let items = (!releases.is_empty()).then(|| releases.into_iter().map(row).collect());
     Ok(Json(SearchPage { items, total, page: page.number, limit: page.limit }))
@@ -85,6 +87,23 @@ impl Searched {
             limit: number(&self.limit).unwrap_or(USUAL_LIMIT).min(LARGEST_LIMIT),
         }
     }
+}
+
+/// The app of that name, or none where the parameter is missing or empty.
+///
+/// # Errors
+/// 404 where there is none; for a caller whose reach is limited 403, also where there is one that it may not see.
+pub(super) async fn app_in_reach(
+    app: &App,
+    caller: &Principal,
+    catalog: Option<&Arc<OwnerCatalog>>,
+    name: Option<&str>,
+) -> Result<Option<Id>, Error> {
+    let found = named(catalog.map(|catalog| &catalog.apps), "app_name", name);
+    if name.is_none_or(str::is_empty) || !caller.reach(Kind::App).is_limited() {
+        return found;
+    }
+    app.catalog.app_in(caller.reach(Kind::App), found.ok().flatten()).await
 }
 
 /// The resource of that name, or none where the parameter is missing or empty.

@@ -8,22 +8,18 @@ use headcount_api::account::{Caller, LoggedIn, Login};
 use crate::app::App;
 use crate::catalog::principal::{Principal, Who};
 use crate::catalog::sessions::Token;
+use crate::catalog::team::Permissions;
 use crate::error::{Code, Error};
 use crate::http::extract::{Body, RequestBody};
+use crate::http::permissions;
 use crate::http::policy::{Policy, Routes};
-use crate::http::users::user_name;
+use crate::http::users::{described, user_name};
 use crate::password::Password;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .route("/login", Policy::Anyone, post_with(login, |operation| operation.tag("accounts").summary("Log in")))
-        .route(
-            "/whoami",
-            Policy::KNOWN,
-            get_with(whoami, |operation| {
-                operation.tag("accounts").summary("Say who the caller is").default_response::<Error>()
-            }),
-        )
+        .route("/whoami", Policy::KNOWN, get_with(whoami, described("Say who the caller is")))
 }
 
 impl RequestBody for Login {
@@ -50,10 +46,20 @@ async fn login(State(app): State<App>, Body(body): Body<Login>) -> Result<Json<L
     Ok(logged_in(&token))
 }
 
-async fn whoami(principal: Principal) -> Json<Caller> {
-    let (login, is_admin) = match principal.who {
-        Who::Administrator(login) => (login, true),
-        Who::Team(login, _) => (login, false),
-    };
-    Json(Caller { id: login.user.to_string(), username: login.name, is_admin })
+async fn whoami(State(app): State<App>, principal: Principal) -> Result<Json<Caller>, Error> {
+    Ok(Json(match principal.who {
+        Who::Administrator(login) => {
+            Caller { id: login.user.to_string(), username: login.name, is_admin: true, owner: None, permissions: None }
+        }
+        Who::Team(login, rights) => {
+            let permissions = Permissions { rights, granted: app.catalog.granted(login.user).await? };
+            Caller {
+                id: login.user.to_string(),
+                username: login.name,
+                is_admin: false,
+                owner: Some(principal.owner_name),
+                permissions: Some(permissions::render(&permissions)),
+            }
+        }
+    }))
 }

@@ -1,9 +1,10 @@
 //! The accounts of users.
 
 use aide::axum::routing::post_with;
+use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::State;
-use headcount_api::account::{AccountUpdated, AdministratorUpdate};
+use headcount_api::account::{AccountChanged, AdministratorUpdate};
 use headcount_engine::id::Id;
 use headcount_engine::name::UserName;
 
@@ -18,9 +19,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().route(
         "/admin/update",
         Policy::ADMINISTRATOR,
-        post_with(update_administrator, |operation| {
-            operation.tag("accounts").summary("Change the password of the own account")
-        }),
+        post_with(update_administrator, described("Change the password of the own account")),
     )
 }
 
@@ -43,7 +42,7 @@ async fn update_administrator(
     State(app): State<App>,
     principal: Principal,
     Body(body): Body<AdministratorUpdate>,
-) -> Result<Json<AccountUpdated>, Error> {
+) -> Result<Json<AccountChanged>, Error> {
     let caller = principal.administrator()?;
     required("id", &body.id)?;
     required("username", &body.username)?;
@@ -61,12 +60,26 @@ async fn update_administrator(
         let hash = app.passwords.hash(new_password(password)?).await?;
         app.catalog.set_password(caller.user, &hash, Some(caller.session)).await?;
     }
-    Ok(Json(AccountUpdated { message: "Admin updated successfully".to_owned() }))
+    Ok(changed("Admin updated successfully"))
 }
 
-fn required(field: &'static str, text: &str) -> Result<(), Error> {
+/// The reply that says that an account was created, changed or deleted.
+pub(super) fn changed(message: &str) -> Json<AccountChanged> {
+    Json(AccountChanged { message: message.to_owned() })
+}
+
+/// The description of an operation on accounts.
+pub(super) fn described(summary: &'static str) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
+    move |operation| operation.tag("accounts").summary(summary)
+}
+
+/// A field of a body that must be filled.
+///
+/// # Errors
+/// 400 with the contract's string.
+pub(super) fn required(field: &'static str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
-        return Err(Error::invalid(field, AdministratorUpdate::REFUSAL).accepted("a text that is not empty"));
+        return Err(Error::invalid(field, "Invalid request body").accepted("a text that is not empty"));
     }
     Ok(())
 }

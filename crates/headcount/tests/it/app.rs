@@ -231,6 +231,22 @@ impl<'a> Caller<'a> {
         Self { app, token: app.administrator(name).await }
     }
 
+    /// A user who logs in.
+    pub(crate) async fn login(app: &'a TestApp, name: &str, password: &str) -> Self {
+        let body = serde_json::json!({"username": name, "password": password});
+        let reply = app.request("POST", "/login").json(&body).send().await;
+        Self { app, token: created(&reply) }
+    }
+
+    /// A team user of that administrator, logged in.
+    pub(crate) async fn team(app: &'a TestApp, admin: &Caller<'_>, name: &str, permissions: &Value) -> Self {
+        let password = format!("the password of {name}");
+        let body = serde_json::json!({"username": name, "password": password, "permissions": permissions});
+        let reply = admin.post("/user/create", &body).await;
+        assert_eq!(reply.both(), (200, serde_json::json!({"message": "Team user created successfully"})));
+        Self::login(app, name, &password).await
+    }
+
     /// The holder of a token that was given before a restart.
     pub(crate) fn known(app: &'a TestApp, token: &str) -> Self {
         Self { app, token: token.to_owned() }

@@ -147,13 +147,13 @@ async fn of_writes_at_once_one_wins() {
 async fn the_database_is_copied_before_it_is_changed() {
     let directory = fresh_directory();
     let path = directory.join("catalog.db");
-    let copy = directory.join("catalog.before-1.db");
+    let copy = directory.join("catalog.before-2.db");
     {
         let older = rusqlite::Connection::open(&path).unwrap();
         older.execute_batch("CREATE TABLE older (word TEXT); INSERT INTO older VALUES ('kept');").unwrap();
     }
     // What a copy that was cut off left behind is in nobody's way.
-    std::fs::write(directory.join("catalog.before-1.part"), "half").unwrap();
+    std::fs::write(directory.join("catalog.before-2.part"), "half").unwrap();
     drop(catalog_in(&directory).await);
 
     let words = |path: &Path| -> Vec<String> {
@@ -168,7 +168,7 @@ async fn the_database_is_copied_before_it_is_changed() {
     assert_eq!([words(&path), words(&copy)], [["kept"], ["kept"]]);
     assert_eq!([tables(&path), tables(&copy)], [1, 0]);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(!directory.join("catalog.before-1.part").exists());
+    assert!(!directory.join("catalog.before-2.part").exists());
 
     // Opened again, nothing changes, so nothing is copied.
     std::fs::remove_file(&copy).unwrap();

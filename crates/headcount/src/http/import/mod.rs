@@ -24,8 +24,9 @@ use self::lines::{Pieces, Reader};
 use self::numbered::Numbered;
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::extract::{Principal, TELEMETRY_OFF};
+use crate::http::extract::Principal;
 use crate::http::policy::{Policy, Routes};
+use crate::http::scope::TELEMETRY_OFF;
 use crate::spool::{SpoolError, WholeImport};
 
 /// The most events of one row of the spool.

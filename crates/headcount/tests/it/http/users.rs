@@ -7,7 +7,7 @@ use headcount::config::Database;
 use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
-use crate::app::{Reply, Tables, TestApp};
+use crate::app::{Caller, Reply, Tables, TestApp};
 
 fn whole(reply: &Reply) -> (u16, Value) {
     (reply.status, reply.json())
@@ -122,29 +122,16 @@ async fn rows(tables: &mut Tables, owner: &str) -> [i64; 3] {
     counts
 }
 
-/// Makes a team user of that owner, who is known by the administrator's token from then on.
-async fn become_team_user(tables: &mut Tables, owner: &str, token: &str) {
-    let statement = "INSERT INTO users (id, name, password, role, owner_id, created_at, updated_at) \
-                     VALUES ('00000000000000000000beef', 'team', '', 'team', $1, 0, 0)";
-    tables.run(statement, &[owner]).await;
-    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(token));
-    let statement = "UPDATE sessions SET user_id = '00000000000000000000beef' WHERE token_hash = $1";
-    assert_eq!(tables.run(statement, &[&hash]).await, 1);
-}
-
 #[tokio::test]
 async fn a_team_user_is_no_administrator() {
     let app = TestApp::start().await;
-    let token = app.administrator("alice").await;
-    let id = id_of(&app, &token).await;
-    become_team_user(&mut app.tables().await, &id, &token).await;
-
-    let reply = app.request("GET", "/whoami").bearer(&token).send().await;
-    let id = "00000000000000000000beef";
-    assert_eq!(whole(&reply), (200, json!({"id": id, "username": "team", "is_admin": false})));
-    let body = json!({"id": id, "username": "team", "password": "a new password"});
+    let alice = Caller::new(&app, "alice").await;
+    let carol = Caller::team(&app, &alice, "carol", &json!({})).await;
+    let id = id_of(&app, carol.token()).await;
+    let body = json!({"id": id, "username": "carol", "password": "a new password"});
     let refused = (403, json!({"error": "Admin access required", "code": "forbidden"}));
-    assert_eq!(update(&app, &token, body).await, refused);
+    assert_eq!(update(&app, carol.token(), body).await, refused);
+    assert_eq!(login(&app, "carol", "the password of carol").await.status, 200);
 }
 
 #[tokio::test]
@@ -158,7 +145,7 @@ async fn an_administrator_goes_with_everything_that_it_owned() {
         assert_eq!(created.await.status, 200);
     }
     let mut tables = app.tables().await;
-    become_team_user(&mut tables, &owners[0], &alice).await;
+    Caller::team(&app, &Caller::known(&app, &alice), "carol", &json!({})).await;
 
     assert!(app.app.catalog.delete_user(&"alice".parse().unwrap()).await.unwrap());
 

@@ -1,0 +1,93 @@
+//! What a caller may read of the telemetry, and what it may name in its questions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aide::OperationInput;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::snapshot::OwnerCatalog;
+
+use crate::app::App;
+use crate::catalog::kind::Kind;
+use crate::catalog::principal::{Principal, Who};
+use crate::error::{Code, Error};
+
+/// What every route of an installation without telemetry answers to those who ask for it.
+pub const TELEMETRY_OFF: &str = "Telemetry is not enabled on this instance";
+
+/// What a caller may read of the telemetry, built from the principal and from nothing else. Names become ids here and
+/// only here, so that no route can forget to ask whether the caller may name them.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    owner: OwnerId,
+    // What may be named; a kind that is missing is not limited.
+    granted: BTreeMap<Kind, BTreeSet<Id>>,
+}
+
+impl Scope {
+    /// Everything of that owner.
+    pub(crate) fn whole(owner: OwnerId) -> Self {
+        Self { owner, granted: BTreeMap::new() }
+    }
+
+    /// The scope of that caller. A team user reads everything of the administrator, and names what was granted.
+    async fn of(principal: &Principal, app: &App) -> Result<Self, Error> {
+        let mut scope = Self::whole(principal.owner);
+        if let Who::Team(login, _) = &principal.who {
+            let granted = app.catalog.granted(login.user).await?;
+            scope.granted = Kind::ALL.iter().map(|&kind| (kind, granted.of(kind).iter().copied().collect())).collect();
+        }
+        Ok(scope)
+    }
+
+    /// Whose telemetry it is.
+    pub fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
+    /// The resources that a parameter names: all that have these names now, deleted ones included.
+    ///
+    /// # Errors
+    /// 403 for a name that was not granted. It is the same whether the owner has something of that name or not.
+    pub fn named(
+        &self,
+        catalog: &OwnerCatalog,
+        (kind, parameter): (Kind, &'static str),
+        names: &[&str],
+    ) -> Result<BTreeSet<Id>, Error> {
+        let index = match kind {
+            Kind::App => &catalog.apps,
+            Kind::Channel => &catalog.channels,
+            Kind::Platform => &catalog.platforms,
+            Kind::Arch => &catalog.archs,
+        };
+        if let Some(granted) = self.granted.get(&kind) {
+            let may_name = |name: &&str| index.resolve(name).is_some_and(|id| granted.contains(&id));
+            if !names.iter().all(may_name) {
+                return Err(Error::new(
+                    Code::Forbidden,
+                    format!("{parameter} names something that you were not granted"),
+                )
+                .field(parameter)
+                .accepted("names of resources that you were granted"));
+            }
+        }
+        Ok(names.iter().flat_map(|name| index.matching(name)).collect())
+    }
+}
+
+/// Taken by every route that reads telemetry, once its policy has admitted the caller.
+impl FromRequestParts<App> for Scope {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let principal = Principal::from_request_parts(parts, app).await?;
+        if !app.config.telemetry {
+            return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
+        }
+        Self::of(&principal, app).await
+    }
+}
+
+impl OperationInput for Scope {}
