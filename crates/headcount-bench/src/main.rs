@@ -11,6 +11,7 @@ mod requests;
 mod rows;
 mod seed;
 mod server;
+mod slow_disk;
 mod table;
 mod wrk;
 

@@ -1,23 +1,18 @@
 //! What a server does that gets more checks than its disk takes.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::bench::{Bench, Outcome, Running, say};
 use crate::requests::Ask;
 use crate::rows::SMALL;
+use crate::slow_disk::SlowDisk;
 use crate::table::{Samples, Table, number};
 
 const CONNECTIONS: usize = 4096;
 /// How long a load lasts in comparison to others: there is time for everything that could pile up.
 const LONGER: f64 = 2.0;
-/// The journal is kept from its writer for nine tenths of the time.
-const HELD: Duration = Duration::from_millis(90);
-const FREE: Duration = Duration::from_millis(10);
 /// How long a server may take to record again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -96,42 +91,4 @@ async fn recovered(running: &Running) -> anyhow::Result<f64> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     bail!("the server does not recover")
-}
-
-/// Another writer of the journal: while it holds the file, no commit ends.
-struct SlowDisk {
-    stop: Arc<AtomicBool>,
-    holder: std::thread::JoinHandle<rusqlite::Result<()>>,
-}
-
-impl SlowDisk {
-    fn begin(folder: &Path) -> anyhow::Result<Self> {
-        let changed = |journal: &PathBuf| std::fs::metadata(journal).and_then(|file| file.modified()).ok();
-        let journals = headcount::spool::files(&folder.join("spool"))?;
-        let journal = journals.into_iter().max_by_key(changed).context("there is no journal")?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let holder = std::thread::spawn({
-            let stop = stop.clone();
-            move || {
-                let connection = rusqlite::Connection::open(journal)?;
-                connection.busy_timeout(PATIENCE)?;
-                while !stop.load(Ordering::Relaxed) {
-                    connection.execute_batch("BEGIN IMMEDIATE")?;
-                    std::thread::sleep(HELD);
-                    connection.execute_batch("ROLLBACK")?;
-                    std::thread::sleep(FREE);
-                }
-                Ok(())
-            }
-        });
-        Ok(Self { stop, holder })
-    }
-
-    fn end(self) -> anyhow::Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
-        match self.holder.join() {
-            Ok(held) => Ok(held?),
-            Err(_) => bail!("the journal was not held"),
-        }
-    }
 }
