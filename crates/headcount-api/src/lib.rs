@@ -8,3 +8,4 @@ pub mod import;
 pub mod release;
 pub mod report;
 pub mod team;
+pub mod token;

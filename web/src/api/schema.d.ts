@@ -142,7 +142,7 @@ export interface paths {
          * Count checks that were made earlier, or elsewhere
          * @description Lines may come in any order: `at` decides. A line is rejected alone: for an unknown name, a bad device id or version, a day outside the retention or more than an hour ahead, or because it is not a JSON object; other fields are passed over. Without `Import-Id` the body is one import: broken off, nothing of it counts. With `Import-Id` and `Import-Chunk` a chunk of at most 10,000 lines counts once: sent again, it gets the first reply; another body under its number is refused with 409, and so is a gap. After a 503 or a broken connection, send the chunk again.
          *
-         *     May be called by administrators.
+         *     May be called by administrators, API tokens with `telemetry:import`.
          */
         post: {
             parameters: {
@@ -236,7 +236,7 @@ export interface paths {
         put?: never;
         /**
          * Create one app
-         * @description May be called by administrators, and by team users with `apps.create`.
+         * @description May be called by administrators, team users with `apps.create`.
          */
         post: {
             parameters: {
@@ -289,7 +289,7 @@ export interface paths {
         };
         /**
          * List every app in the order of creation
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens.
          */
         get: {
             parameters: {
@@ -339,7 +339,7 @@ export interface paths {
         put?: never;
         /**
          * Change or rename one app; what is not given stays
-         * @description May be called by administrators, and by team users with `apps.edit`.
+         * @description May be called by administrators, team users with `apps.edit`.
          */
         post: {
             parameters: {
@@ -395,7 +395,7 @@ export interface paths {
         post?: never;
         /**
          * Delete one app that has no releases
-         * @description May be called by administrators, and by team users with `apps.delete`.
+         * @description May be called by administrators, team users with `apps.delete`.
          */
         delete: {
             parameters: {
@@ -447,7 +447,7 @@ export interface paths {
          * Which devices run which version
          * @description The header `Headcount-As-Of` says which moment the numbers show: they include every event that this instance recorded before the request.
          *
-         *     May be called by administrators and team users.
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
          */
         get: {
             parameters: {
@@ -589,7 +589,7 @@ export interface paths {
         put?: never;
         /**
          * Register one release
-         * @description May be called by administrators, and by team users with `apps.upload`.
+         * @description May be called by administrators, team users with `apps.upload`, API tokens with `release:write`.
          */
         post: {
             parameters: {
@@ -642,7 +642,7 @@ export interface paths {
         put?: never;
         /**
          * Change one release; what is not given stays
-         * @description May be called by administrators, and by team users with `apps.edit`.
+         * @description May be called by administrators, team users with `apps.edit`, API tokens with `release:write`.
          */
         post: {
             parameters: {
@@ -696,7 +696,7 @@ export interface paths {
         post?: never;
         /**
          * Delete one release
-         * @description May be called by administrators, and by team users with `apps.delete`.
+         * @description May be called by administrators, team users with `apps.delete`, API tokens with `release:write`.
          */
         delete: {
             parameters: {
@@ -744,7 +744,7 @@ export interface paths {
         };
         /**
          * List releases, the newest version first
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens with `release:write`.
          */
         get: {
             parameters: {
@@ -803,7 +803,7 @@ export interface paths {
         put?: never;
         /**
          * Create one channel
-         * @description May be called by administrators, and by team users with `channels.create`.
+         * @description May be called by administrators, team users with `channels.create`.
          */
         post: {
             parameters: {
@@ -854,7 +854,7 @@ export interface paths {
         };
         /**
          * List every channel in the order of creation
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens.
          */
         get: {
             parameters: {
@@ -904,7 +904,7 @@ export interface paths {
         put?: never;
         /**
          * Change or rename one channel
-         * @description May be called by administrators, and by team users with `channels.edit`.
+         * @description May be called by administrators, team users with `channels.edit`.
          */
         post: {
             parameters: {
@@ -958,7 +958,7 @@ export interface paths {
         post?: never;
         /**
          * Delete one channel that no release refers to
-         * @description May be called by administrators, and by team users with `channels.delete`.
+         * @description May be called by administrators, team users with `channels.delete`.
          */
         delete: {
             parameters: {
@@ -1008,7 +1008,7 @@ export interface paths {
         put?: never;
         /**
          * Create one platform
-         * @description May be called by administrators, and by team users with `platforms.create`.
+         * @description May be called by administrators, team users with `platforms.create`.
          */
         post: {
             parameters: {
@@ -1059,7 +1059,7 @@ export interface paths {
         };
         /**
          * List every platform in the order of creation
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens.
          */
         get: {
             parameters: {
@@ -1109,7 +1109,7 @@ export interface paths {
         put?: never;
         /**
          * Change or rename one platform
-         * @description May be called by administrators, and by team users with `platforms.edit`.
+         * @description May be called by administrators, team users with `platforms.edit`.
          */
         post: {
             parameters: {
@@ -1163,7 +1163,7 @@ export interface paths {
         post?: never;
         /**
          * Delete one platform that no release refers to
-         * @description May be called by administrators, and by team users with `platforms.delete`.
+         * @description May be called by administrators, team users with `platforms.delete`.
          */
         delete: {
             parameters: {
@@ -1213,7 +1213,7 @@ export interface paths {
         put?: never;
         /**
          * Create one arch
-         * @description May be called by administrators, and by team users with `archs.create`.
+         * @description May be called by administrators, team users with `archs.create`.
          */
         post: {
             parameters: {
@@ -1264,7 +1264,7 @@ export interface paths {
         };
         /**
          * List every arch in the order of creation
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens.
          */
         get: {
             parameters: {
@@ -1314,7 +1314,7 @@ export interface paths {
         put?: never;
         /**
          * Change or rename one arch
-         * @description May be called by administrators, and by team users with `archs.edit`.
+         * @description May be called by administrators, team users with `archs.edit`.
          */
         post: {
             parameters: {
@@ -1368,7 +1368,7 @@ export interface paths {
         post?: never;
         /**
          * Delete one arch that no release refers to
-         * @description May be called by administrators, and by team users with `archs.delete`.
+         * @description May be called by administrators, team users with `archs.delete`.
          */
         delete: {
             parameters: {
@@ -1416,7 +1416,7 @@ export interface paths {
         };
         /**
          * List the versions of one app, the newest version first
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens with `release:write`.
          */
         get: {
             parameters: {
@@ -1679,7 +1679,7 @@ export interface paths {
         };
         /**
          * Say who the caller is
-         * @description May be called by administrators and team users.
+         * @description May be called by administrators, team users, API tokens.
          */
         get: {
             parameters: {
@@ -2084,6 +2084,160 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/token/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create one API token
+         * @description May be called by administrators.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description A new API token. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewApiToken"];
+                };
+            };
+            responses: {
+                /** @description An API token was created. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ApiTokenCreated"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/token/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the API tokens, the newest first
+         * @description May be called by administrators.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The API tokens of an administrator, the newest first. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ApiTokenList"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/token/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke one API token
+         * @description May be called by administrators.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Which API token. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ApiTokenId"];
+                };
+            };
+            responses: {
+                /** @description An API token was revoked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ApiTokenRevoked"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2111,6 +2265,59 @@ export interface components {
             events: number;
             /** @description When the first of them are counted. */
             until: string;
+        };
+        /** @description An API token was created. */
+        ApiTokenCreated: {
+            /** @description The ids of the apps that it acts on; `null` when it acts on every app. */
+            allowed_apps?: string[] | null;
+            /** @description When it was created, as RFC 3339 with milliseconds. */
+            created_at: string;
+            /** @description From when on it is worth nothing, as RFC 3339 with milliseconds; `null` when it does not expire. */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it may be used for. */
+            scopes: string[];
+            /** @description To be sent as `Authorization: Bearer <token>`. It is shown here and never again. */
+            token: string;
+            /** @description How it begins. */
+            token_prefix: string;
+        };
+        /** @description Which API token. */
+        ApiTokenId: {
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description The API tokens of an administrator, the newest first. */
+        ApiTokenList: {
+            /** @description The rows. */
+            tokens: components["schemas"]["ApiTokenRow"][];
+        };
+        /** @description An API token was revoked. */
+        ApiTokenRevoked: {
+            /** @description A sentence that says so. */
+            message: string;
+        };
+        /** @description One API token. */
+        ApiTokenRow: {
+            /** @description The ids of the apps that it acts on; `null` when it acts on every app. */
+            allowed_apps?: string[] | null;
+            /** @description When it was created, as RFC 3339 with milliseconds. */
+            created_at: string;
+            /** @description From when on it is worth nothing, as RFC 3339 with milliseconds. Absent, it does not expire. */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description When it was last used, give or take five minutes. Absent, it never was. */
+            last_used_at?: string | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it may be used for. */
+            scopes: string[];
+            /** @description How it begins. */
+            token_prefix: string;
         };
         /** @description An app was created. */
         AppCreated: {
@@ -2606,6 +2813,17 @@ export interface components {
              *      lower case.
              */
             username: string;
+        };
+        /** @description A new API token. */
+        NewApiToken: {
+            /** @description The ids of the apps that it acts on. Absent, it acts on every app, later ones too: only without `release:write`. */
+            allowed_apps?: string[] | null;
+            /** @description From when on it is worth nothing, as RFC 3339. Absent, it does not expire. */
+            expires_at?: string | null;
+            /** @description What it is called: 1 to 100 characters. */
+            name: string;
+            /** @description What it may be used for: `release:write`, `telemetry:read`, `telemetry:import`. Absent, `release:write`. */
+            scopes?: string[] | null;
         };
         /** @description A new team user. */
         NewTeamUser: {

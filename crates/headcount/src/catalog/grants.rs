@@ -1,8 +1,8 @@
 //! Which of an owner's resources a caller may touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::id::{AppId, Id, OwnerId};
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::Catalog;
@@ -14,7 +14,14 @@ use crate::error::{Code, Error};
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
     owner: OwnerId,
-    holder: Option<Id>,
+    holder: Option<Holder>,
+}
+
+/// Whom resources were granted to.
+#[derive(Debug, Clone, Copy)]
+enum Holder {
+    User(Id),
+    Token(Id),
 }
 
 impl From<OwnerId> for Reach {
@@ -25,8 +32,13 @@ impl From<OwnerId> for Reach {
 
 impl Reach {
     /// Those of the owner's resources that were granted to a team user.
-    pub fn of_holder(owner: OwnerId, holder: Id) -> Self {
-        Self { owner, holder: Some(holder) }
+    pub fn of_user(owner: OwnerId, user: Id) -> Self {
+        Self { owner, holder: Some(Holder::User(user)) }
+    }
+
+    /// Those of the owner's resources that an API token acts on.
+    pub fn of_token(owner: OwnerId, token: Id) -> Self {
+        Self { owner, holder: Some(Holder::Token(token)) }
     }
 
     /// Whose resources they are.
@@ -39,19 +51,30 @@ impl Reach {
         self.holder.is_some()
     }
 
+    /// What is said of an app that is out of a limited reach, be there one or not.
+    pub(super) fn no_such_app(self) -> Error {
+        let message = match self.holder {
+            Some(Holder::Token(_)) => "api token has no access to this app",
+            Some(Holder::User(_)) | None => "you don't have permission to access this app",
+        };
+        Error::new(Code::Forbidden, message).field("app_name")
+    }
+
     /// Whom they were granted to; none where there is no limit.
     pub(super) fn holder(self) -> Option<Id> {
-        self.holder
+        self.holder.map(|holder| match holder {
+            Holder::User(id) | Holder::Token(id) => id,
+        })
     }
 
     /// The holder's id as statements take it, which do not limit where it is empty.
     pub(super) fn holder_or_empty(self) -> String {
-        self.holder.map(|holder| holder.to_string()).unwrap_or_default()
+        self.holder().map(|holder| holder.to_string()).unwrap_or_default()
     }
 
     /// Whether it has that resource. One that does not exist was granted to nobody.
     pub(super) async fn has(self, transaction: &mut Transaction<'_, Any>, resource: Id) -> Result<bool, Error> {
-        let Some(holder) = self.holder else { return Ok(true) };
+        let Some(holder) = self.holder() else { return Ok(true) };
         let found = sqlx::query("SELECT 1 FROM grants WHERE holder_id = $1 AND resource_id = $2")
             .bind(holder.to_string())
             .bind(resource.to_string())
@@ -87,11 +110,6 @@ pub fn not_of_yours(kind: Kind) -> Error {
         .accepted(format!("ids of your {kind}s, each 24 lowercase hex characters"))
 }
 
-/// What is said of an app that is out of a limited reach, be there one or not.
-pub(super) fn no_such_app() -> Error {
-    Error::new(Code::Forbidden, "you don't have permission to access this app").field("app_name")
-}
-
 impl Catalog {
     /// What was granted to that holder.
     pub async fn granted(&self, holder: Id) -> Result<Granted, Error> {
@@ -119,13 +137,19 @@ impl Catalog {
         let Some(holder) = reach.holder() else { return Ok(app) };
         let granted = self.granted(holder).await?;
         let granted = granted.of(Kind::App);
-        if granted.is_empty() {
+        if granted.is_empty() && matches!(reach.holder, Some(Holder::User(_))) {
             return Err(Error::new(Code::Forbidden, "you don't have permission to access any apps").field("app_name"));
         }
         if !app.is_some_and(|app| granted.contains(&app)) {
-            return Err(no_such_app());
+            return Err(reach.no_such_app());
         }
         Ok(app)
+    }
+
+    /// The apps in reach, where it is limited.
+    pub async fn apps_of(&self, reach: Reach) -> Result<Option<BTreeSet<AppId>>, Error> {
+        let Some(holder) = reach.holder() else { return Ok(None) };
+        Ok(Some(self.granted(holder).await?.of(Kind::App).iter().copied().map(AppId).collect()))
     }
 }
 
@@ -139,16 +163,13 @@ pub(super) async fn grant(transaction: &mut Transaction<'_, Any>, holder: Id, re
     Ok(())
 }
 
-/// Grants these, and nothing else, to a holder.
-///
-/// # Errors
-/// 400 where one of them is no live resource of that kind and owner.
+/// Grants these, and nothing else, to a holder; or says of which kind one is that is no live resource of that owner.
 pub(super) async fn replace(
     transaction: &mut Transaction<'_, Any>,
     owner: OwnerId,
     holder: Id,
     granted: &Granted,
-) -> Result<(), Error> {
+) -> Result<Option<Kind>, Error> {
     forget_holder(transaction, holder).await?;
     for (&kind, resources) in &granted.0 {
         for resource in resources {
@@ -163,11 +184,11 @@ pub(super) async fn replace(
             .execute(&mut **transaction)
             .await?;
             if inserted.rows_affected() == 0 {
-                return Err(not_of_yours(kind));
+                return Ok(Some(kind));
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Takes everything from a holder who goes.

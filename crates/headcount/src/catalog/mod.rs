@@ -19,6 +19,7 @@ pub mod search;
 pub mod sessions;
 mod snapshot;
 pub mod team;
+pub mod tokens;
 pub mod totals;
 pub mod updaters;
 pub mod users;

@@ -5,6 +5,7 @@ use headcount_engine::id::{Id, OwnerId};
 use crate::catalog::grants::Reach;
 use crate::catalog::kind::Kind;
 use crate::catalog::rights::Rights;
+use crate::catalog::tokens::TokenScope;
 use crate::error::{Code, Error};
 
 /// The authenticated caller.
@@ -25,6 +26,19 @@ pub enum Who {
     Administrator(Login),
     /// A team user, who works with those of an administrator.
     Team(Login, Rights),
+    /// A program that an administrator gave a token.
+    Token(ApiLogin),
+}
+
+/// A program with an API token.
+#[derive(Debug, Clone)]
+pub struct ApiLogin {
+    /// The id of the token.
+    pub token: Id,
+    /// What the token may be used for.
+    pub scopes: Vec<TokenScope>,
+    /// Whether it acts on every app of the administrator.
+    pub every_app: bool,
 }
 
 /// A user who has logged in.
@@ -40,10 +54,12 @@ pub struct Login {
 
 impl Principal {
     /// Which of the owner's resources of that kind the caller may touch.
-    pub fn reach(&self, _kind: Kind) -> Reach {
+    pub fn reach(&self, kind: Kind) -> Reach {
         match &self.who {
-            Who::Administrator(_) => Reach::from(self.owner),
-            Who::Team(login, _) => Reach::of_holder(self.owner, login.user),
+            Who::Team(login, _) => Reach::of_user(self.owner, login.user),
+            Who::Token(login) if kind == Kind::App && !login.every_app => Reach::of_token(self.owner, login.token),
+            // Whoever publishes the releases of an app names channels, platforms and architectures of all kinds.
+            Who::Administrator(_) | Who::Token(_) => Reach::from(self.owner),
         }
     }
 
@@ -54,7 +70,7 @@ impl Principal {
     pub fn administrator(self) -> Result<Login, Error> {
         match self.who {
             Who::Administrator(login) => Ok(login),
-            Who::Team(..) => Err(Error::new(Code::Forbidden, "Admin access required")),
+            Who::Team(..) | Who::Token(_) => Err(Error::new(Code::Forbidden, "Admin access required")),
         }
     }
 }

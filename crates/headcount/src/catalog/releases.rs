@@ -7,7 +7,7 @@ use headcount_engine::version::Version;
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::files::File;
-use crate::catalog::grants::{Reach, no_such_app};
+use crate::catalog::grants::Reach;
 use crate::catalog::{Catalog, fresh_id, snapshot};
 use crate::error::{Code, Error};
 
@@ -173,7 +173,7 @@ async fn app_named(
     if reach.is_limited() {
         return match app {
             Some(app) if reach.has(transaction, app).await? => Ok(app),
-            _ => Err(no_such_app()),
+            _ => Err(reach.no_such_app()),
         };
     }
     app.ok_or_else(|| {

@@ -10,11 +10,11 @@ use sqlx::Row as _;
 use crate::catalog::principal::{Login, Principal, Who};
 use crate::catalog::rights::Rights;
 use crate::catalog::users::{Credentials, Role, id};
-use crate::catalog::{Catalog, fresh_id};
+use crate::catalog::{Catalog, fresh_id, tokens};
 use crate::error::Error;
 
 /// How old the noted time of a session's last use may get before it is noted anew.
-const LAST_USE_GRAIN: Duration = Duration::from_mins(5);
+pub(super) const LAST_USE_GRAIN: Duration = Duration::from_mins(5);
 
 /// A secret that lets its bearer in. It is shown once and never stored.
 #[derive(Debug, Clone)]
@@ -60,8 +60,14 @@ impl Catalog {
         Ok((opened.rows_affected() > 0).then_some(token))
     }
 
-    /// Who holds that session token, if it is one and has not expired.
+    /// Who holds that token, if it is one of a session that has not ended, or one of the API.
+    ///
+    /// # Errors
+    /// 401 when it is a token of the API that has expired.
     pub async fn principal_of_token(&self, token: &str) -> Result<Option<Principal>, Error> {
+        if token.starts_with(tokens::PREFIX) {
+            return self.principal_of_api_token(token).await;
+        }
         let now = self.clock.now().0;
         let row = sqlx::query(
             "SELECT s.id, u.id, u.name, u.role, u.owner_id, s.last_used_at, o.name, u.rights FROM sessions s \
@@ -103,6 +109,6 @@ pub(super) fn token_hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

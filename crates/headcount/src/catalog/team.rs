@@ -7,7 +7,7 @@ use headcount_engine::id::{Id, OwnerId};
 use headcount_engine::name::UserName;
 use sqlx::{Any, Row as _, Transaction};
 
-use crate::catalog::grants::{self, Granted};
+use crate::catalog::grants::{self, Granted, not_of_yours};
 use crate::catalog::kind::Kind;
 use crate::catalog::rights::Rights;
 use crate::catalog::users::id;
@@ -77,7 +77,9 @@ impl Catalog {
         if inserted.rows_affected() == 0 {
             return Err(name_taken());
         }
-        grants::replace(&mut transaction, owner, id, &permissions.granted).await?;
+        if let Some(kind) = grants::replace(&mut transaction, owner, id, &permissions.granted).await? {
+            return Err(not_of_yours(kind));
+        }
         transaction.commit().await?;
         Ok(id)
     }
@@ -110,8 +112,10 @@ impl Catalog {
         .bind(self.clock.now().0)
         .execute(&mut *transaction)
         .await?;
-        if let Some(permissions) = &change.permissions {
-            grants::replace(&mut transaction, owner, user, &permissions.granted).await?;
+        if let Some(permissions) = &change.permissions
+            && let Some(kind) = grants::replace(&mut transaction, owner, user, &permissions.granted).await?
+        {
+            return Err(not_of_yours(kind));
         }
         if change.password.is_some() {
             end_sessions(&mut transaction, user).await?;

@@ -26,6 +26,7 @@ pub mod server;
 mod session;
 mod setup;
 mod team;
+mod tokens;
 mod users;
 
 use aide::axum::routing::get_with;
@@ -104,6 +105,7 @@ fn routes() -> Routes {
         .merge(setup::routes())
         .merge(users::routes())
         .merge(team::routes())
+        .merge(tokens::routes())
 }
 
 fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {

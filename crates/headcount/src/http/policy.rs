@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::catalog::kind::Kind;
 use crate::catalog::principal::{Principal, Who};
 use crate::catalog::rights::{self, Right};
+use crate::catalog::tokens::TokenScope;
 use crate::error::{Code, Error};
 
 /// Who may call a route.
@@ -23,7 +24,7 @@ pub enum Policy {
     /// Anybody, without credentials.
     Anyone,
     /// Administrators, and these of the others who are known.
-    Known(Team),
+    Known(Team, Tokens),
 }
 
 /// Which team users may call a route.
@@ -37,15 +38,37 @@ pub enum Team {
     With(Kind, Right),
 }
 
+/// Which API tokens may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// None.
+    Nobody,
+    /// All of them.
+    Everybody,
+    /// Those of that scope.
+    With(TokenScope),
+}
+
 impl Policy {
     /// Administrators only.
-    pub const ADMINISTRATOR: Self = Self::Known(Team::Nobody);
+    pub const ADMINISTRATOR: Self = Self::Known(Team::Nobody, Tokens::Nobody);
+    /// Administrators and team users.
+    pub const USERS: Self = Self::Known(Team::Everybody, Tokens::Nobody);
     /// Everybody who is known.
-    pub const KNOWN: Self = Self::Known(Team::Everybody);
+    pub const KNOWN: Self = Self::Known(Team::Everybody, Tokens::Everybody);
 
     /// Administrators, and team users who have that right.
     pub const fn right(kind: Kind, right: Right) -> Self {
-        Self::Known(Team::With(kind, right))
+        Self::Known(Team::With(kind, right), Tokens::Nobody)
+    }
+
+    /// These, and API tokens of that scope.
+    #[must_use]
+    pub const fn or_token(self, scope: TokenScope) -> Self {
+        match self {
+            Self::Anyone => Self::Anyone,
+            Self::Known(team, _) => Self::Known(team, Tokens::With(scope)),
+        }
     }
 
     /// Whether that caller, who is known, may call the route.
@@ -54,18 +77,18 @@ impl Policy {
     /// 403 with the contract's string.
     pub fn admit(self, caller: &Principal) -> Result<(), Error> {
         let refused = |message: &'static str| Err(Error::new(Code::Forbidden, message));
-        match (self, &caller.who) {
-            (Self::Anyone, _)
-            | (Self::Known(_), Who::Administrator(_))
-            | (Self::Known(Team::Everybody), Who::Team(..)) => Ok(()),
-            (Self::Known(Team::Nobody), Who::Team(..)) => refused("Admin access required"),
-            (Self::Known(Team::With(kind, right)), Who::Team(_, rights)) => {
-                if rights.allow(kind, right) {
-                    Ok(())
-                } else {
-                    refused("Permission denied")
-                }
-            }
+        let Self::Known(team, tokens) = self else { return Ok(()) };
+        match (&caller.who, team, tokens) {
+            (Who::Administrator(_), _, _)
+            | (Who::Team(..), Team::Everybody, _)
+            | (Who::Token(_), _, Tokens::Everybody) => Ok(()),
+            (Who::Team(..), Team::Nobody, _) => refused("Admin access required"),
+            (Who::Team(_, rights), Team::With(kind, right), _) if rights.allow(kind, right) => Ok(()),
+            (Who::Team(..), Team::With(..), _) => refused("Permission denied"),
+            (Who::Token(login), _, Tokens::With(scope)) if login.scopes.contains(&scope) => Ok(()),
+            (Who::Token(_), _, Tokens::With(_)) => refused("API token scope is missing"),
+            (Who::Token(_), Team::With(..), Tokens::Nobody) => refused("API tokens are restricted to app upload"),
+            (Who::Token(_), _, Tokens::Nobody) => refused("Admin JWT is required"),
         }
     }
 }
@@ -73,15 +96,21 @@ impl Policy {
 /// As a sentence of the API's description.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Anyone => f.write_str("May be called by anybody, without credentials."),
-            Self::Known(Team::Nobody) => f.write_str("May be called by administrators."),
-            Self::Known(Team::Everybody) => f.write_str("May be called by administrators and team users."),
-            Self::Known(Team::With(kind, right)) => {
-                let right = rights::word(*kind, *right);
-                write!(f, "May be called by administrators, and by team users with `{right}`.")
-            }
+        let Self::Known(team, tokens) = self else {
+            return f.write_str("May be called by anybody, without credentials.");
+        };
+        let mut callers = vec!["administrators".to_owned()];
+        match team {
+            Team::Nobody => {}
+            Team::Everybody => callers.push("team users".to_owned()),
+            Team::With(kind, right) => callers.push(format!("team users with `{}`", rights::word(*kind, *right))),
         }
+        match tokens {
+            Tokens::Nobody => {}
+            Tokens::Everybody => callers.push("API tokens".to_owned()),
+            Tokens::With(scope) => callers.push(format!("API tokens with `{}`", scope.as_str())),
+        }
+        write!(f, "May be called by {}.", callers.join(", "))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::catalog::kind::Kind;
 use crate::catalog::releases::{Content, LONGEST_CHANGELOG, MOST_ARTIFACTS, NewRelease};
 use crate::catalog::rights::Right;
 use crate::catalog::search::{Filter, Page, StoredFile, StoredRelease};
+use crate::catalog::tokens::TokenScope;
 use crate::error::Error;
 use crate::http::check::version;
 use crate::http::extract::{Body, Params, Principal, RequestBody};
@@ -35,18 +36,26 @@ const CLOCK_TOLERANCE: i64 = 3_600_000;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .route("/release/create", Policy::right(Kind::App, Right::Upload), post_with(create, describe_create))
+        .route(
+            "/release/create",
+            Policy::right(Kind::App, Right::Upload).or_token(TokenScope::ReleaseWrite),
+            post_with(create, describe_create),
+        )
         .route(
             "/release/update",
-            Policy::right(Kind::App, Right::Edit),
+            Policy::right(Kind::App, Right::Edit).or_token(TokenScope::ReleaseWrite),
             post_with(update, described("Change one release; what is not given stays")),
         )
         .route(
             "/release/delete",
-            Policy::right(Kind::App, Right::Delete),
+            Policy::right(Kind::App, Right::Delete).or_token(TokenScope::ReleaseWrite),
             delete_with(delete, described("Delete one release")),
         )
-        .route("/release/list", Policy::KNOWN, get_with(list, described("List releases, the newest version first")))
+        .route(
+            "/release/list",
+            Policy::USERS.or_token(TokenScope::ReleaseWrite),
+            get_with(list, described("List releases, the newest version first")),
+        )
 }
 
 fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> {

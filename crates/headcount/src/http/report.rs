@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::catalog::kind::Kind;
+use crate::catalog::tokens::TokenScope;
 use crate::error::Error;
 use crate::http::compat;
 use crate::http::extract::Params;
@@ -35,7 +36,7 @@ const WEEK: i32 = 7;
 const MONTH: i32 = 30;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().route("/telemetry", Policy::KNOWN, get_with(telemetry, document))
+    Routes::new().route("/telemetry", Policy::USERS.or_token(TokenScope::TelemetryRead), get_with(telemetry, document))
 }
 
 fn document(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -77,9 +78,9 @@ async fn telemetry(
     let snapshot = app.catalog.snapshot();
     let catalog =
         snapshot.owner(scope.owner()).cloned().ok_or_else(|| Error::internal("an owner without a catalog"))?;
-    let (query, apps) = question.understand(&scope, &catalog, app.clock.now().day())?;
-    let (first, last, apps_named) = (query.first, query.last, apps.is_some());
-    let answer = app.reports.answer(Arc::clone(&catalog), query, apps).await?;
+    let (query, named) = question.understand(&scope, &catalog, app.clock.now().day())?;
+    let (first, last, apps_named) = (query.first, query.last, named.is_some());
+    let answer = app.reports.answer(Arc::clone(&catalog), query, scope.apps(named)).await?;
     let body = compat::render(&answer.report, (first, last), &catalog.name, apps_named, &answer.incomplete);
     let as_of = (HeaderName::from_static("headcount-as-of"), timestamp(answer.as_of));
     Ok(([as_of, (header::CACHE_CONTROL, "no-store".to_owned())], Json(body)))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aide::OperationInput;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use headcount_engine::id::{Id, OwnerId};
+use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::snapshot::OwnerCatalog;
 
 use crate::app::App;
@@ -23,20 +23,32 @@ pub struct Scope {
     owner: OwnerId,
     // What may be named; a kind that is missing is not limited.
     granted: BTreeMap<Kind, BTreeSet<Id>>,
+    // What may be read; none where everything may be.
+    apps: Option<BTreeSet<AppId>>,
 }
 
 impl Scope {
     /// Everything of that owner.
     pub(crate) fn whole(owner: OwnerId) -> Self {
-        Self { owner, granted: BTreeMap::new() }
+        Self { owner, granted: BTreeMap::new(), apps: None }
     }
 
-    /// The scope of that caller. A team user reads everything of the administrator, and names what was granted.
+    /// The scope of that caller. A team user reads everything of the administrator, and names what was granted. An API
+    /// token reads the apps that it acts on.
     async fn of(principal: &Principal, app: &App) -> Result<Self, Error> {
         let mut scope = Self::whole(principal.owner);
-        if let Who::Team(login, _) = &principal.who {
-            let granted = app.catalog.granted(login.user).await?;
-            scope.granted = Kind::ALL.iter().map(|&kind| (kind, granted.of(kind).iter().copied().collect())).collect();
+        match &principal.who {
+            Who::Administrator(_) => {}
+            Who::Team(login, _) => {
+                let granted = app.catalog.granted(login.user).await?;
+                let of_kind = |kind| (kind, granted.of(kind).iter().copied().collect());
+                scope.granted = Kind::ALL.iter().copied().map(of_kind).collect();
+            }
+            Who::Token(_) => {
+                scope.apps = app.catalog.apps_of(principal.reach(Kind::App)).await?;
+                let nameable = scope.apps.iter().map(|apps| (Kind::App, apps.iter().map(|app| app.0).collect()));
+                scope.granted = nameable.collect();
+            }
         }
         Ok(scope)
     }
@@ -44,6 +56,15 @@ impl Scope {
     /// Whose telemetry it is.
     pub fn owner(&self) -> OwnerId {
         self.owner
+    }
+
+    /// The apps that are read where these are named, or none are.
+    pub fn apps(&self, named: Option<BTreeSet<AppId>>) -> Option<BTreeSet<AppId>> {
+        match (&self.apps, named) {
+            (None, named) => named,
+            (Some(readable), None) => Some(readable.clone()),
+            (Some(readable), Some(named)) => Some(named.intersection(readable).copied().collect()),
+        }
     }
 
     /// The resources that a parameter names: all that have these names now, deleted ones included.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::catalog::kind::Kind;
 use crate::catalog::search::{Filter, Page, StoredFile, StoredRelease};
+use crate::catalog::tokens::TokenScope;
 use crate::error::{Code, Error};
 use crate::http::extract::{Params, Principal};
 use crate::http::policy::{Policy, Routes};
@@ -29,7 +30,7 @@ const LARGEST_LIMIT: u64 = 1000;
 pub(super) fn routes() -> Routes {
     Routes::new().route(
         "/search",
-        Policy::KNOWN,
+        Policy::USERS.or_token(TokenScope::ReleaseWrite),
         get_with(search, described("List the versions of one app, the newest version first")),
     )
 }

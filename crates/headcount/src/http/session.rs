@@ -51,6 +51,14 @@ async fn whoami(State(app): State<App>, principal: Principal) -> Result<Json<Cal
         Who::Administrator(login) => {
             Caller { id: login.user.to_string(), username: login.name, is_admin: true, owner: None, permissions: None }
         }
+        // faynoSync's clients take it for the administrator.
+        Who::Token(_) => Caller {
+            id: principal.owner.to_string(),
+            username: principal.owner_name,
+            is_admin: true,
+            owner: None,
+            permissions: None,
+        },
         Who::Team(login, rights) => {
             let permissions = Permissions { rights, granted: app.catalog.granted(login.user).await? };
             Caller {

@@ -1,5 +1,6 @@
 //! From one line of an import to its event.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ struct Fields {
 pub(super) struct Against {
     /// The catalog of the owner: its names are those of the lines.
     pub(super) catalog: Arc<OwnerCatalog>,
+    /// The apps that may be named, where not every one may be.
+    pub(super) apps: Option<BTreeSet<AppId>>,
     /// The key of the pseudonyms.
     pub(super) secret: [u8; 32],
     /// The oldest day that reports show.
@@ -48,7 +51,7 @@ impl Against {
     pub(super) fn event(&self, line: &[u8]) -> Result<Event, String> {
         let fields = parse(line)?;
         let app = required("app_name", &fields.app_name)?;
-        let app = AppId(known(&self.catalog.apps, "app_name", app)?);
+        let app = self.app(app)?;
         let device: DeviceId =
             required("device_id", &fields.device_id)?.parse().map_err(|error| wrong("device_id", error))?;
         let mut values = Values::default();
@@ -71,6 +74,13 @@ impl Against {
         values[Dimension::Status] = status(&fields.is_latest)?.map(Status::value);
         let owner = self.catalog.id;
         Ok(Event { owner, app, at: self.moment(&fields.at)?, device: device.pseudonym(&self.secret, owner), values })
+    }
+
+    /// An app that may not be named is as one that does not exist.
+    fn app(&self, name: &str) -> Result<AppId, String> {
+        let resolved = self.catalog.apps.resolve(name).map(AppId);
+        let app = resolved.filter(|app| self.apps.as_ref().is_none_or(|apps| apps.contains(app)));
+        app.ok_or_else(|| unknown("app_name"))
     }
 
     fn moment(&self, given: &Json) -> Result<Millis, String> {
@@ -126,7 +136,11 @@ fn required<'a>(field: &str, given: &'a Json) -> Result<&'a str, String> {
 
 /// The live resource of that name.
 fn known(names: &NameIndex, field: &str, name: &str) -> Result<Id, String> {
-    names.resolve(name).ok_or_else(|| wrong(field, "is not a name in the catalog"))
+    names.resolve(name).ok_or_else(|| unknown(field))
+}
+
+fn unknown(field: &str) -> String {
+    wrong(field, "is not a name in the catalog")
 }
 
 fn status(is_latest: &Json) -> Result<Option<Status>, String> {

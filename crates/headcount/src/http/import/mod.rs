@@ -16,13 +16,14 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use headcount_api::error::ErrorBody;
 use headcount_api::import::{ImportLine, ImportReply};
-use headcount_engine::id::OwnerId;
 use headcount_engine::row::{self, Row};
 
 use self::line::Against;
 use self::lines::{Pieces, Reader};
 use self::numbered::Numbered;
 use crate::app::App;
+use crate::catalog::kind::Kind;
+use crate::catalog::tokens::TokenScope;
 use crate::error::{Code, Error};
 use crate::http::extract::Principal;
 use crate::http::policy::{Policy, Routes};
@@ -33,7 +34,11 @@ use crate::spool::{SpoolError, WholeImport};
 const ROW_EVENTS: usize = 10_000;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().route("/telemetry/import", Policy::ADMINISTRATOR, post_with(import, describe))
+    Routes::new().route(
+        "/telemetry/import",
+        Policy::ADMINISTRATOR.or_token(TokenScope::TelemetryImport),
+        post_with(import, describe),
+    )
 }
 
 async fn import(
@@ -53,7 +58,7 @@ async fn import(
         .imports
         .try_acquire()
         .map_err(|_| Error::new(Code::TooMany, "too many imports are under way").retry_after(5))?;
-    let body = (Pieces::of(body), Reader::new(against(&app, owner)?));
+    let body = (Pieces::of(body), Reader::new(against(&app, &caller).await?));
     let reply = match number {
         Some(number) => numbered::import(&app, owner, number, body).await?,
         None => serde_json::to_vec(&import_whole(&app, body).await?).map_err(Error::internal)?,
@@ -61,11 +66,13 @@ async fn import(
     Ok(([(header::CONTENT_TYPE, "application/json")], reply).into_response())
 }
 
-fn against(app: &App, owner: OwnerId) -> Result<Against, Error> {
+async fn against(app: &App, caller: &Principal) -> Result<Against, Error> {
+    let apps = app.catalog.apps_of(caller.reach(Kind::App)).await?;
     let snapshot = app.catalog.snapshot();
-    let catalog = snapshot.owner(owner).cloned().ok_or_else(|| Error::internal("an owner without a catalog"))?;
+    let catalog = snapshot.owner(caller.owner).cloned();
     Ok(Against {
-        catalog,
+        catalog: catalog.ok_or_else(|| Error::internal("an owner without a catalog"))?,
+        apps,
         secret: app.catalog.installation().secret,
         first_day: app.reports.first_day(),
         now: app.clock.now(),
