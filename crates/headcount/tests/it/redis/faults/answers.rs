@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Site;
 use crate::redis::fake::{Answer, Fake};
+use crate::redis::node::until;
 use crate::redis::one::{Log, One};
 use crate::redis::proxy::is_script;
 
@@ -82,8 +83,13 @@ async fn a_redis_that_refuses_everything_for_a_while() {
     let fake = Fake::of(redis.port(), |_| true).await;
     let server = site.serve(&fake.url());
     for error in ["LOADING Redis is loading the dataset in memory", "NOAUTH Authentication required."] {
+        let given = fake.given();
         fake.answer(std::iter::repeat_n(Answer::Error(error.to_owned()), 1000));
-        site.under_load(&server, error, || std::thread::sleep(Duration::from_millis(700))).await;
+        let refused = || {
+            std::thread::sleep(Duration::from_millis(700));
+            until("it asks again", || fake.given() > given + 2);
+        };
+        site.under_load(&server, error, refused).await;
         fake.stop();
         site.assert_counted(&[&server]).await;
     }

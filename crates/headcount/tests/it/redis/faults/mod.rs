@@ -2,6 +2,7 @@
 //! once. How long answers take meanwhile is printed.
 
 mod answers;
+mod any;
 mod cluster;
 mod cut;
 mod instances;
