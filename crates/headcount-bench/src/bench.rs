@@ -2,12 +2,14 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use crate::client::Client;
 use crate::load::{self, Load, Replies};
+use crate::redis::RedisServer;
 use crate::requests::{Ask, Requests};
 use crate::seed::{self, Plan, Seeded};
 use crate::server::{Programs, Server};
@@ -51,6 +53,8 @@ pub(crate) struct Running {
     pub(crate) plan: Plan,
     pub(crate) folder: PathBuf,
     pub(crate) seeded: Seeded,
+    /// Where its store is, unless that is in its folder.
+    pub(crate) redis: Option<Arc<RedisServer>>,
 }
 
 /// What one load did to a server.
@@ -80,8 +84,24 @@ impl Bench {
     /// Starts a server over a copy of that fleet.
     pub(crate) async fn start(&self, plan: Plan, name: &str) -> anyhow::Result<Running> {
         let (folder, seeded) = seed::copy(plan, &self.root, name).await?;
-        let server = self.programs.headcount(&folder)?;
-        Ok(Running { server, client: Client::new(&seeded.token), plan, folder, seeded })
+        let redis = if plan.redis { Some(RedisServer::start(&seed::redis_folder(&folder))?) } else { None };
+        self.serve(plan, (folder, seeded), redis.map(Arc::new))
+    }
+
+    /// Starts one more server on the same Redis, over a copy of the same catalog.
+    pub(crate) async fn join(&self, first: &Running, name: &str) -> anyhow::Result<Running> {
+        let copied = seed::copy(first.plan, &self.root, name).await?;
+        self.serve(first.plan, copied, first.redis.clone())
+    }
+
+    fn serve(
+        &self,
+        plan: Plan,
+        (folder, seeded): (PathBuf, Seeded),
+        redis: Option<Arc<RedisServer>>,
+    ) -> anyhow::Result<Running> {
+        let server = self.programs.headcount(&folder, redis.as_deref())?;
+        Ok(Running { server, client: Client::new(&seeded.token), plan, folder, seeded, redis })
     }
 
     /// Sends a load to a server and compares what it said with what it counted.

@@ -7,6 +7,7 @@ mod fleet;
 mod histogram;
 mod load;
 mod machine;
+mod redis;
 mod requests;
 mod rows;
 mod seed;

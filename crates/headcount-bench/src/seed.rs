@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Fleet;
+use crate::redis::RedisServer;
 use crate::requests::{APP, ARCHS, CHANNELS, OWNER, PLATFORMS};
 
 /// How large a fleet is.
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) versions: u16,
     /// Events in the journal that are not in the store.
     pub(crate) spooled: u32,
+    /// Whether the store is in a Redis.
+    pub(crate) redis: bool,
 }
 
 /// A fleet on disk.
@@ -54,8 +57,9 @@ const RECORD: &str = "bench.json";
 /// A copy of the fleet in a folder of its own: what a server does with it is not seen by the next one.
 pub(crate) async fn copy(plan: Plan, root: &Path, name: &str) -> anyhow::Result<(PathBuf, Seeded)> {
     let today = Clock::wall().now().day();
-    let Plan { known, one_in, days, versions, spooled } = plan;
-    let kept = root.join("fleets").join(format!("{today}-{known}-{one_in}-{days}-{versions}-{spooled}"));
+    let Plan { known, one_in, days, versions, spooled, redis } = plan;
+    let store = if redis { "redis" } else { "embedded" };
+    let kept = root.join("fleets").join(format!("{today}-{known}-{one_in}-{days}-{versions}-{spooled}-{store}"));
     if !kept.join(RECORD).exists() {
         remove(&kept)?;
         make(plan, &kept).await.with_context(|| format!("the fleet {} cannot be made", kept.display()))?;
@@ -65,6 +69,11 @@ pub(crate) async fn copy(plan: Plan, root: &Path, name: &str) -> anyhow::Result<
     copy_folder(&kept, &folder)?;
     let seeded = serde_json::from_slice(&fs::read(folder.join(RECORD))?)?;
     Ok((folder, seeded))
+}
+
+/// Where the Redis of a fleet keeps its files.
+pub(crate) fn redis_folder(fleet: &Path) -> PathBuf {
+    fleet.join("redis")
 }
 
 fn remove(folder: &Path) -> std::io::Result<()> {
@@ -94,7 +103,10 @@ async fn make(plan: Plan, folder: &Path) -> anyhow::Result<()> {
         .with("data-dir", folder.to_string_lossy())
         .with("listen", "127.0.0.1:0")
         .with("session-hours", "48");
-    let config = Config::load(&flags, &Variables::new(), &Variables::new())?;
+    let redis = if plan.redis { Some(RedisServer::start(&redis_folder(folder))?) } else { None };
+    let mut variables = Variables::new();
+    variables.extend(redis.iter().map(RedisServer::setting));
+    let config = Config::load(&flags, &variables, &Variables::new())?;
     let app = App::open(config, Clock::wall()).await?;
     let (owner, token) = administrator(&app).await?;
     catalog(&app, owner, plan.versions).await?;
@@ -111,6 +123,9 @@ async fn make(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     app.run(listeners, stopped).await;
     fleet.write_journal(&spool, now)?;
     closed(folder).await?;
+    if let Some(redis) = redis {
+        redis.stop()?;
+    }
     let seeded = Seeded { token, seconds: started.elapsed().as_secs_f64(), device_days };
     fs::write(folder.join(RECORD), serde_json::to_vec(&seeded)?)?;
     Ok(())

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
+use crate::redis::RedisServer;
+
 /// The clock ticks of `/proc/PID/stat`, which Linux fixes at 100 a second for programs.
 const TICKS_A_SECOND: f64 = 100.0;
 /// How long a server may take to stop.
@@ -40,17 +42,19 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Starts `headcount serve` over that folder.
-    pub(crate) fn headcount(&self, folder: &Path) -> anyhow::Result<Server> {
+    /// Starts `headcount serve` over that folder, with the store in that Redis if there is one.
+    pub(crate) fn headcount(&self, folder: &Path, redis: Option<&RedisServer>) -> anyhow::Result<Server> {
         let mut command = Command::new(&self.headcount);
         command.args(["serve", "--listen", "127.0.0.1:0", "--telemetry", "true", "--data-dir"]).arg(folder);
+        // No environment and no `.env`: nothing but the defaults is measured.
+        command.env_clear().envs(redis.map(RedisServer::setting));
         Server::start(command, &folder.join("log"))
     }
 
     /// Starts the bare handler.
     pub(crate) fn bare(&self, folder: &Path) -> anyhow::Result<Server> {
         let mut command = Command::new(&self.bench);
-        command.arg("bare");
+        command.arg("bare").env_clear();
         Server::start(command, &folder.join("log"))
     }
 }
@@ -59,8 +63,7 @@ impl Server {
     fn start(mut command: Command, log: &Path) -> anyhow::Result<Self> {
         let folder = log.parent().context("a log without a folder")?;
         fs::create_dir_all(folder)?;
-        // No environment and no `.env`: nothing but the defaults is measured.
-        command.env_clear().current_dir(folder).stdin(Stdio::null());
+        command.current_dir(folder).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(fs::File::create(log)?);
         let mut child = command.spawn().with_context(|| format!("{command:?} cannot be started"))?;
         let mut line = String::new();
@@ -96,17 +99,22 @@ impl Server {
 
     /// Stops the server as an operator would, and waits until it is gone.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().context("kill cannot be run")?;
-        let asked = Instant::now();
-        while asked.elapsed() < STOP {
-            if self.child.try_wait()?.is_some() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        bail!("the server did not stop within {} s", STOP.as_secs())
+        terminate(&mut self.child)
     }
+}
+
+/// Tells a process to end, and waits until it is gone.
+pub(crate) fn terminate(child: &mut Child) -> anyhow::Result<()> {
+    let id = child.id().to_string();
+    Command::new("kill").args(["-TERM", &id]).status().context("kill cannot be run")?;
+    let asked = Instant::now();
+    while asked.elapsed() < STOP {
+        if child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    bail!("a server did not stop within {} s", STOP.as_secs())
 }
 
 impl Drop for Server {

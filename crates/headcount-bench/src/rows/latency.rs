@@ -105,14 +105,14 @@ async fn meanwhile(bench: &Bench) -> anyhow::Result<Table> {
 }
 
 /// Clients that ask for months until they are told to end.
-struct Asking {
+pub(super) struct Asking {
     stop: Arc<AtomicBool>,
     clients: Vec<tokio::task::JoinHandle<()>>,
     answered: Arc<AtomicU64>,
 }
 
 impl Asking {
-    fn begin(running: &Arc<Running>) -> Self {
+    pub(super) fn begin(running: &Arc<Running>) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let client = |place: usize| {
             let (running, stop, answered) = (running.clone(), stop.clone(), answered.clone());
@@ -132,7 +132,7 @@ impl Asking {
     }
 
     /// How many reports were answered.
-    async fn end(self) -> anyhow::Result<u64> {
+    pub(super) async fn end(self) -> anyhow::Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
             client.await.context("a client failed")?;

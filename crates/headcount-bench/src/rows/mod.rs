@@ -5,6 +5,7 @@ mod known;
 mod latency;
 mod memory;
 mod overload;
+mod redis;
 mod reports;
 mod start;
 
@@ -29,6 +30,8 @@ pub(crate) enum Row {
     Reports,
     /// Memory for each known device.
     Memory,
+    /// Commands, processor time, memory and blocking of a Redis; checks and reports with it.
+    Redis,
     /// From the start of the process to the first answered check.
     Start,
 }
@@ -43,13 +46,14 @@ impl Row {
             Self::Versions => known::versions(bench).await,
             Self::Reports => reports::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
+            Self::Redis => redis::measure(bench).await,
             Self::Start => start::measure(bench).await,
         }
     }
 }
 
 /// The fleet that checks come from unless a row says otherwise.
-const SMALL: Plan = Plan { known: 10_000, one_in: 1, days: 1, versions: 12, spooled: 0 };
+const SMALL: Plan = Plan { known: 10_000, one_in: 1, days: 1, versions: 12, spooled: 0, redis: false };
 
 /// `10 k`, `3 M`.
 fn short(count: u32) -> String {

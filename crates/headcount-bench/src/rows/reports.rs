@@ -45,16 +45,8 @@ async fn of_fleet(bench: &Bench, plan: Plan, times: &mut Table, sizes: &mut Tabl
     say(&format!("made in {} s", number(running.seeded.seconds)));
     for (range, query) in RANGES {
         for filtered in [false, true] {
-            let (mut cold, mut warm) = (Samples::default(), Samples::default());
-            for round in 0..bench.options.rounds {
-                running = restart(bench, running)?;
-                let query =
-                    |turn: usize| if filtered { format!("{query}&{}", filters(turn)) } else { query.to_owned() };
-                cold.add(running.client.time_report(&running.server, &query(round * (WARM + 1))).await?);
-                for turn in 1..=WARM {
-                    warm.add(running.client.time_report(&running.server, &query(round * (WARM + 1) + turn)).await?);
-                }
-            }
+            let (cold, warm);
+            (running, cold, warm) = time(bench, running, query, filtered).await?;
             let filters = if filtered { "channel + platform" } else { "none" };
             say(&format!("{range}, {filters}: cold {}, warm {} ms", cold.show(), warm.show()));
             times.row(vec![
@@ -70,9 +62,28 @@ async fn of_fleet(bench: &Bench, plan: Plan, times: &mut Table, sizes: &mut Tabl
     running.server.stop()
 }
 
+/// Asks right after a restart, and then again, in each round.
+pub(super) async fn time(
+    bench: &Bench,
+    mut running: Running,
+    query: &str,
+    filtered: bool,
+) -> anyhow::Result<(Running, Samples, Samples)> {
+    let (mut cold, mut warm) = (Samples::default(), Samples::default());
+    for round in 0..bench.options.rounds {
+        running = restart(bench, running)?;
+        let query = |turn: usize| if filtered { format!("{query}&{}", filters(turn)) } else { query.to_owned() };
+        cold.add(running.client.time_report(&running.server, &query(round * (WARM + 1))).await?);
+        for turn in 1..=WARM {
+            warm.add(running.client.time_report(&running.server, &query(round * (WARM + 1) + turn)).await?);
+        }
+    }
+    Ok((running, cold, warm))
+}
+
 fn restart(bench: &Bench, running: Running) -> anyhow::Result<Running> {
     running.server.stop()?;
-    let server = bench.programs.headcount(&running.folder)?;
+    let server = bench.programs.headcount(&running.folder, running.redis.as_deref())?;
     Ok(Running { server, ..running })
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
         for _ in 0..bench.options.rounds {
             let (folder, seeded) = crate::seed::copy(plan, &bench.root, "start").await?;
             let started = Instant::now();
-            let server = bench.programs.headcount(&folder)?;
+            let server = bench.programs.headcount(&folder, None)?;
             let client = crate::client::Client::new(&seeded.token);
             while !client.check(&server, "benchmark-device").await? {}
             first.add(started.elapsed().as_secs_f64() * 1000.0);

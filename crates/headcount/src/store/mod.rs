@@ -20,14 +20,16 @@ use prometheus_client::metrics::histogram::Histogram;
 use self::embedded::Embedded;
 pub use self::embedded::FORMAT;
 use self::redis::Redis;
+pub use self::redis::scripts as redis_scripts;
 use crate::config::RedisSettings;
 use crate::installation::Installation;
 use headcount_engine::mark::{Mark, SpoolId};
 
 /// The most new pseudonyms of one step, so that no step takes long anywhere.
 pub const MOST_NEW_PSEUDONYMS: usize = 1500;
-/// The largest piece of a base, in bytes.
-pub const PIECE_BYTES: usize = 1 << 20;
+/// The largest piece of a base, in bytes. With what a Redis puts around a value it still fits into 1 MiB: the next size that
+/// its allocator has is a quarter larger.
+pub const PIECE_BYTES: usize = (1 << 20) - 64;
 /// For how many days it is remembered that a day has expired: as long as the longest report.
 const EXPIRED_DAYS: i32 = 400;
 

@@ -35,6 +35,11 @@ const ATTEMPTS: usize = 8;
 /// How often an owner is entered again into the list of owners: the list may lie on a server that has lost something.
 const ENTER: Duration = Duration::from_mins(1);
 
+/// The names of the scripts by the hash under which a server's slow log has them.
+pub fn scripts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    script::ALL.iter().map(|script| (script.hash(), script.name))
+}
+
 /// The store in Redis.
 #[derive(Debug)]
 pub struct Redis {

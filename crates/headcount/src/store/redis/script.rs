@@ -20,6 +20,9 @@ macro_rules! scripts {
             text: $text,
             hash: LazyLock::new(|| redis::Script::new($text).get_hash().to_owned()),
         };)+
+
+        /// All of them.
+        pub(super) static ALL: &[&Script] = &[$(&$name),+];
     };
 }
 
@@ -48,6 +51,11 @@ pub(super) struct Call {
 }
 
 impl Script {
+    /// What the server calls it.
+    pub(super) fn hash(&self) -> &str {
+        &self.hash
+    }
+
     pub(super) fn call(&'static self) -> Call {
         Call { script: self, keys: Vec::new(), arguments: Vec::new() }
     }

@@ -1,0 +1,37 @@
+//! The longest that Redis was kept from serving anybody else.
+
+use std::collections::BTreeMap;
+
+use crate::redis::Blocked;
+use crate::table::{Table, number};
+
+/// By what went on meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Stalls(BTreeMap<String, Blocked>);
+
+impl Stalls {
+    pub(super) fn note(&mut self, meanwhile: impl Into<String>, blocked: Blocked) {
+        self.0.entry(meanwhile.into()).or_default().merge(blocked);
+    }
+
+    pub(super) fn table(&self) -> Table {
+        let mut table =
+            Table::new("How long Redis is blocked", &["meanwhile", "longest command ms", "commands over 1 ms", "else"]);
+        table.note(
+            "From its slow log (`slowlog-log-slower-than 1000`): the longest run of each command or script that took a \
+             millisecond or more, waiting for a processor included. Else: what its latency monitor noted besides.",
+        );
+        for (meanwhile, blocked) in &self.0 {
+            let longest = blocked.commands.values().copied().reduce(f64::max);
+            let named = blocked.commands.iter().map(|(name, millis)| format!("{name} {}", number(*millis)));
+            let other = blocked.other.iter().map(|(name, millis)| format!("{name} {millis}"));
+            table.row(vec![
+                meanwhile.clone(),
+                longest.map_or_else(|| "< 1".to_owned(), number),
+                named.collect::<Vec<_>>().join(", "),
+                other.collect::<Vec<_>>().join(", "),
+            ]);
+        }
+        table
+    }
+}
