@@ -50,6 +50,9 @@ pub(crate) struct Blocked {
     pub(crate) other: BTreeMap<String, u64>,
 }
 
+/// An entry of its slow log: number, moment, microseconds, words, whose it was.
+type Slow = (u64, u64, u64, Vec<Vec<u8>>, String, String);
+
 impl RedisServer {
     /// Starts one over that folder, on a free loopback port, as the documentation asks for.
     pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
@@ -114,8 +117,7 @@ impl RedisServer {
     pub(crate) fn blocked(&self) -> anyhow::Result<Blocked> {
         let scripts: BTreeMap<&str, &str> = headcount::store::redis_scripts().collect();
         let mut blocked = Blocked::default();
-        let slow: Vec<(u64, u64, u64, Vec<Vec<u8>>, String, String)> =
-            self.ask(redis::cmd("SLOWLOG").arg("GET").arg(-1))?;
+        let slow: Vec<Slow> = self.ask(redis::cmd("SLOWLOG").arg("GET").arg(-1))?;
         for (_, _, micros, words, _, _) in slow {
             let word = |place: usize| words.get(place).map(|word| String::from_utf8_lossy(word).into_owned());
             let script = word(1).and_then(|hash| scripts.get(hash.as_str()).copied());

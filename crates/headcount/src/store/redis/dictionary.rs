@@ -9,8 +9,8 @@ use super::super::{Block, DictionaryState, DictionaryTail, StoreError};
 use super::script::DICTIONARY;
 use super::{ATTEMPTS, Redis, reply};
 
-/// How much of it is read at once, in bytes.
-const MOST: usize = 1 << 20;
+/// How much of it is read at once, in bytes: nobody else is served meanwhile.
+const MOST: usize = 1 << 18;
 
 /// What one script gives of it.
 struct Part {

@@ -14,8 +14,8 @@ use super::maintain::piece_names;
 use super::script::{DELTAS, VIEW};
 use super::{ATTEMPTS, Place, Redis, reply};
 
-/// How many bytes of deltas are read at once.
-const MOST: usize = 1 << 20;
+/// How many bytes of deltas are read at once, where there is more than one: nobody else is served meanwhile.
+const MOST: usize = 1 << 18;
 /// How many reads of one question are under way at once.
 const AT_ONCE: usize = 8;
 /// After how many attempts a piece that is not there counts as lost.
