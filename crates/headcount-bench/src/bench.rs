@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::client::Client;
 use crate::load::{self, Load, Replies};
-use crate::redis::RedisServer;
+use crate::redis_server::RedisServer;
 use crate::requests::{Ask, Requests};
 use crate::seed::{self, Plan, Seeded};
 use crate::server::{Programs, Server};

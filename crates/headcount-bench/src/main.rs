@@ -7,7 +7,7 @@ mod fleet;
 mod histogram;
 mod load;
 mod machine;
-mod redis;
+mod redis_server;
 mod requests;
 mod rows;
 mod seed;

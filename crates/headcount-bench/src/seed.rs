@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet::Fleet;
-use crate::redis::RedisServer;
+use crate::redis_server::RedisServer;
 use crate::requests::{APP, ARCHS, CHANNELS, OWNER, PLATFORMS};
 
 /// How large a fleet is.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use crate::redis::RedisServer;
+use crate::redis_server::RedisServer;
 
 /// The clock ticks of `/proc/PID/stat`, which Linux fixes at 100 a second for programs.
 const TICKS_A_SECOND: f64 = 100.0;

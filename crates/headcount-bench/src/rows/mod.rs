@@ -5,9 +5,9 @@ mod known;
 mod latency;
 mod memory;
 mod overload;
-mod redis;
 mod reports;
 mod start;
+mod with_redis;
 
 use crate::bench::Bench;
 use crate::seed::Plan;
@@ -46,7 +46,7 @@ impl Row {
             Self::Versions => known::versions(bench).await,
             Self::Reports => reports::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
-            Self::Redis => redis::measure(bench).await,
+            Self::Redis => with_redis::measure(bench).await,
             Self::Start => start::measure(bench).await,
         }
     }

@@ -67,7 +67,7 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
 /// Words that may stand in the sources of some places only.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("rusqlite::", &["backup", "slow_disk", "spool", "store"]),
-    ("redis::", &["store"]),
+    ("redis::", &["redis_server", "store"]),
     ("sqlx::", &["catalog"]),
     ("SystemTime::now", &["clock"]),
     ("Timestamp::now", &["clock"]),

@@ -1,7 +1,7 @@
 //! What a device-day takes in the memory of Redis.
 
 use crate::bench::{Bench, say};
-use crate::redis::RedisServer;
+use crate::redis_server::RedisServer;
 use crate::rows::{SMALL, short};
 use crate::seed::{self, Plan};
 use crate::table::{Table, number};

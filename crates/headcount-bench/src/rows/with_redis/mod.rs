@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use self::stalls::Stalls;
 use crate::bench::{Bench, Running};
-use crate::redis::RedisServer;
+use crate::redis_server::RedisServer;
 use crate::table::Table;
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {

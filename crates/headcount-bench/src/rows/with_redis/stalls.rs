@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::redis::Blocked;
+use crate::redis_server::Blocked;
 use crate::table::{Table, number};
 
 /// By what went on meanwhile.

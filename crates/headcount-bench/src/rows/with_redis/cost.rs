@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use super::redis_of;
 use super::stalls::Stalls;
 use crate::bench::{Bench, Running, say};
-use crate::redis::Reading;
+use crate::redis_server::Reading;
 use crate::requests::Ask;
 use crate::rows::{SMALL, short};
 use crate::seed::Plan;
