@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use headcount::catalog::rights::word;
+use headcount::catalog::tokens::TokenScope;
 use headcount::clock::Clock;
 use headcount::http::policies;
 use headcount::http::policy::{Declared, Policy, Team, Tokens};
@@ -209,6 +210,30 @@ fn check(reply: &Reply, policy: Policy, who: Who, what: &str) {
             assert_eq!(reply.both(), (status, json!({"error": error, "code": code})), "{what}");
         }
         None => assert!(![401, 403, 405].contains(&reply.status) && reply.status < 500, "{what}: {reply:?}"),
+    }
+}
+
+/// A route that reads telemetry is one that tokens with that scope may call; a new one is asked as soon as it is there.
+#[tokio::test]
+async fn every_route_that_reads_telemetry_refuses_names_that_were_not_granted() {
+    let app = TestApp::start().await;
+    let alice = shop::open(&app, "alice").await;
+    let carol = Caller::team(&app, &alice, "carol", &json!({})).await;
+    let reads =
+        |declared: &Declared| matches!(declared.policy, Policy::Known(_, Tokens::With(TokenScope::TelemetryRead)));
+    let paths: Vec<String> = policies().into_iter().filter(reads).map(|declared| declared.path).collect();
+    assert!(paths.contains(&"/telemetry".to_owned()), "{paths:?}");
+    for path in paths {
+        for (parameter, name) in
+            [("apps", "myapp"), ("channels", "stable"), ("platforms", "darwin"), ("architectures", "amd64")]
+        {
+            let granted = alice.get(&format!("{path}?{parameter}={name}")).await;
+            assert_eq!(granted.status, 200, "{path} by {parameter}");
+            let [known, unknown] = [name, "nothing"].map(|name| format!("{path}?{parameter}={name}"));
+            let (known, unknown) = (carol.get(&known).await, carol.get(&unknown).await);
+            assert_eq!((known.status, &known.text), (403, &unknown.text), "{path} by {parameter}");
+            assert_eq!((unknown.status, &unknown.json()["field"]), (403, &json!(parameter)), "{path} by {parameter}");
+        }
     }
 }
 
