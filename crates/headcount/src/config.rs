@@ -132,18 +132,22 @@ impl Config {
     /// The Redis where the segments live, if they do not live in the data folder.
     pub fn redis(&self) -> Option<RedisSettings> {
         let host = || Some(RedisTarget::one(self.redis_host.clone()?, self.redis_port, self.redis_db));
-        let mut target = self.redis_url.clone().or_else(host)?;
+        Some(self.redis_at(self.redis_url.clone().or_else(host)?))
+    }
+
+    /// The same at another place.
+    pub fn redis_at(&self, mut target: RedisTarget) -> RedisSettings {
         if target.password.is_none() {
             target.password.clone_from(&self.redis_password);
         }
-        Some(RedisSettings {
+        RedisSettings {
             target,
             sentinel_password: self.redis_sentinel_password.clone(),
             ca_file: self.redis_ca_file.clone(),
             prefix: self.redis_prefix.clone(),
             retention_days: self.retention_days,
             replay_window: self.replay_window,
-        })
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod folder;
 mod import;
 mod log;
 mod serve;
+mod store;
 mod user;
 
 use std::io::Write as _;
@@ -45,6 +46,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Put what a backup holds into a new data folder
     Restore(backup::RestoreArgs),
+    /// Move what is counted from one store to another
+    Store(store::StoreArgs),
     /// Serve a made-up fleet, to look around
     Demo(demo::DemoArgs),
 }
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Backup(args) => backup::take(args),
         Command::Restore(args) => backup::restore(args),
+        Command::Store(args) => store::run(args),
         Command::Demo(args) => demo::run(&args),
     };
     match done {

@@ -4,14 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use headcount_engine::day::{Day, Millis};
-use headcount_engine::format::{encode, seal};
 use headcount_engine::id::{AppId, OwnerId};
-use headcount_engine::segment::Segment;
 
 use super::Keeper;
 use crate::error::Error;
 use crate::store::cache::Seen;
-use crate::store::{Compaction, Head, PIECE_BYTES};
+use crate::store::{Compaction, Head, pieces};
 
 /// How many deltas an open day gathers.
 const MOST_DELTAS: u64 = 64;
@@ -19,8 +17,6 @@ const MOST_DELTAS: u64 = 64;
 const FEW_BYTES: u64 = 256 << 10;
 /// How long a closed day must be quiet before its last deltas are compacted.
 const QUIET_MILLIS: i64 = 60_000;
-/// The room for data in a piece: a sealed piece ends with a checksum of 8 bytes.
-const PIECE_CONTENT: usize = PIECE_BYTES - 8;
 
 impl Keeper {
     /// Compacts what is due of an owner, and says which app-days were.
@@ -79,9 +75,4 @@ impl Keeper {
         let end = head.day.plus(1).start();
         now.0 >= end.0 + self.replay_millis() && now.0 >= head.changed_at.0 + self.replay_millis()
     }
-}
-
-/// A segment as sealed pieces.
-pub(super) fn pieces(segment: &Segment) -> Vec<Vec<u8>> {
-    encode(segment).chunks(PIECE_CONTENT).map(|piece| seal(piece.to_vec())).collect()
 }

@@ -8,10 +8,9 @@ use headcount_engine::id::OwnerId;
 use roaring::{MultiOps as _, RoaringBitmap};
 
 use super::Keeper;
-use super::compact::pieces;
 use crate::error::Error;
 use crate::store::cache::Segments;
-use crate::store::{Block, DictionaryState, DictionaryTail, Rebuild};
+use crate::store::{Block, DictionaryState, DictionaryTail, Rebuild, pieces};
 
 /// How long idle devices stay in the dictionary while they are the smaller half.
 const IDLE_MILLIS: i64 = 30 * DAY_MILLIS;

@@ -190,6 +190,11 @@ impl Kept {
     }
 }
 
+/// What was loaded with nothing known before, as one segment, and the blobs of it that are damaged.
+pub fn merge_loaded(loaded: Loaded) -> (Seen, Vec<BlobAt>) {
+    merge(loaded, &HashMap::new())
+}
+
 fn merge_all(loaded: Vec<Loaded>, kept: &HashMap<(AppId, Day), (Version, Arc<Segment>)>) -> Vec<(Seen, Vec<BlobAt>)> {
     loaded.into_iter().map(|loaded| merge(loaded, kept)).collect()
 }

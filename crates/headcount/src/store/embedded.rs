@@ -1,6 +1,7 @@
 //! The embedded store: the protocol as tables of one SQLite file.
 
 mod file;
+mod kept;
 mod maintain;
 mod read;
 mod step;
@@ -16,6 +17,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 pub use self::file::FORMAT;
 use self::file::File;
+use super::kept::Purpose;
 use super::{
     Applied, BlobAt, Compaction, Damage, DictionaryState, DictionaryTail, Head, Rebuild, Step, StoreError, Version,
     View,
@@ -28,9 +30,9 @@ use headcount_engine::mark::{Mark, SpoolId};
 pub struct Embedded(Arc<File>);
 
 impl Embedded {
-    pub(super) async fn open(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
+    pub(super) async fn open(path: &Path, installation: &Installation, purpose: Purpose) -> Result<Self, StoreError> {
         let (path, own) = (path.to_owned(), installation.clone());
-        blocking(move || Ok(Self(Arc::new(File::open(path, own)?)))).await
+        blocking(move || Ok(Self(Arc::new(File::open(path, own, purpose)?)))).await
     }
 
     pub(super) fn turn(&self) -> u64 {

@@ -4,7 +4,9 @@
 //! spool and the state of the dictionary that it was made for, and is applied as a whole or not at all.
 
 pub mod cache;
+pub mod copy;
 mod embedded;
+mod kept;
 mod redis;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +21,8 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use self::embedded::Embedded;
 pub use self::embedded::FORMAT;
+use self::kept::Purpose;
+pub use self::kept::{Kept, PIECE_BYTES, Receipt, pieces};
 use self::redis::Redis;
 pub use self::redis::scripts as redis_scripts;
 use crate::config::RedisSettings;
@@ -27,9 +31,6 @@ use headcount_engine::mark::{Mark, SpoolId};
 
 /// The most new pseudonyms of one step, so that no step takes long anywhere.
 pub const MOST_NEW_PSEUDONYMS: usize = 1500;
-/// The largest piece of a base, in bytes. With what a Redis puts around a value it still fits into 1 MiB: the next size that
-/// its allocator has is a quarter larger.
-pub const PIECE_BYTES: usize = (1 << 20) - 64;
 /// For how many days it is remembered that a day has expired: as long as the longest report.
 const EXPIRED_DAYS: i32 = 400;
 
@@ -64,6 +65,9 @@ pub enum StoreError {
         /// Who asks.
         own: String,
     },
+    /// It was copied from another one, and not all of it.
+    #[error("the store at {0} is an unfinished copy: run the same `headcount store copy` again")]
+    Unfinished(String),
     /// A newer build wrote it.
     #[error("the store at {path} has format {found}; this build reads up to {known}")]
     Newer {
@@ -285,7 +289,7 @@ macro_rules! place {
 impl Store {
     /// Opens the embedded store at that path, or creates it for this installation.
     pub async fn open_embedded(path: &Path, installation: &Installation) -> Result<Self, StoreError> {
-        Embedded::open(path, installation).await.map(Self::Embedded)
+        Embedded::open(path, installation, Purpose::Use).await.map(Self::Embedded)
     }
 
     /// Opens the store in a Redis. One that cannot be reached now is waited for: what is asked meanwhile fails.
@@ -293,7 +297,7 @@ impl Store {
     /// # Errors
     /// If it belongs to another installation, a newer build wrote it, or the settings cannot be used.
     pub async fn open_redis(settings: RedisSettings, installation: &Installation) -> Result<Self, StoreError> {
-        Redis::open(settings, installation).await.map(Box::new).map(Self::Redis)
+        Redis::open(settings, installation, Purpose::Use).await.map(Box::new).map(Self::Redis)
     }
 
     /// Applies one step, as a whole or not at all.

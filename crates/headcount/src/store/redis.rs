@@ -5,6 +5,7 @@ mod connect;
 mod dictionary;
 mod erase;
 mod head;
+mod kept;
 mod keys;
 mod link;
 mod maintain;
@@ -26,6 +27,7 @@ use self::keys::Keys;
 use self::link::Link;
 use self::script::DAYS;
 use self::step::read_mark;
+use super::kept::Purpose;
 use super::{CommandTimes, StoreError};
 use crate::config::RedisSettings;
 use crate::installation::Installation;
@@ -60,9 +62,15 @@ struct Place {
 
 impl Redis {
     /// Connects if it can be done at once; if not, it is tried again whenever something is asked.
-    pub(super) async fn open(settings: RedisSettings, own: &Installation) -> Result<Self, StoreError> {
-        let link = Link::new(settings, own.clone())?;
-        if let Err(error @ (StoreError::Foreign { .. } | StoreError::Newer { .. })) = link.look_over().await {
+    pub(super) async fn open(
+        settings: RedisSettings,
+        own: &Installation,
+        purpose: Purpose,
+    ) -> Result<Self, StoreError> {
+        let link = Link::new(settings, own.clone(), purpose)?;
+        if let Err(error @ (StoreError::Foreign { .. } | StoreError::Newer { .. } | StoreError::Unfinished(_))) =
+            link.look_over().await
+        {
             return Err(error);
         }
         Ok(Self { link, places: Mutex::default(), entered: Mutex::default() })

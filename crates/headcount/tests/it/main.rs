@@ -6,6 +6,7 @@ mod app;
 mod backup;
 mod catalog;
 mod cli;
+mod copy;
 mod damage;
 mod demo;
 mod disk;
@@ -17,6 +18,7 @@ mod formats;
 mod fuzz;
 mod http;
 mod import_kill;
+
 mod journal;
 mod kill;
 mod ledger;

@@ -1,5 +1,6 @@
 //! The contract of `Store`: every place where segments live passes all of it.
 
+mod copy;
 mod model;
 mod place;
 mod server;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::super::StoreError;
+use super::super::kept::Purpose;
 use crate::failpoint::{self, Point};
 use crate::installation::Installation;
 use crate::private::create_private;
@@ -30,6 +31,7 @@ const MOST_DAMAGED: u32 = 9;
 pub(super) struct File {
     path: PathBuf,
     own: Installation,
+    purpose: Purpose,
     writer: Mutex<Connection>,
     // Readers that nobody uses now, each with the turn that it was opened in.
     readers: Mutex<Vec<(u64, Connection)>>,
@@ -38,15 +40,15 @@ pub(super) struct File {
 }
 
 impl File {
-    pub(super) fn open(path: PathBuf, own: Installation) -> Result<Self, StoreError> {
-        let writer = match open_writer(&path, &own) {
+    pub(super) fn open(path: PathBuf, own: Installation, purpose: Purpose) -> Result<Self, StoreError> {
+        let writer = match open_writer(&path, &own, purpose) {
             Err(StoreError::Damaged(why)) => {
                 move_aside(&path, &why)?;
-                open_writer(&path, &own)?
+                open_writer(&path, &own, purpose)?
             }
             other => other?,
         };
-        Ok(Self { path, own, writer: Mutex::new(writer), readers: Mutex::default(), turn: AtomicU64::new(0) })
+        Ok(Self { path, own, purpose, writer: Mutex::new(writer), readers: Mutex::default(), turn: AtomicU64::new(0) })
     }
 
     /// How often the file was set aside.
@@ -112,7 +114,7 @@ impl File {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *writer = Connection::open_in_memory()?;
         move_aside(&self.path, why)?;
-        *writer = open_writer(&self.path, &self.own)?;
+        *writer = open_writer(&self.path, &self.own, self.purpose)?;
         Ok(())
     }
 }
@@ -142,11 +144,14 @@ fn move_aside(path: &Path, why: &str) -> Result<(), StoreError> {
     ["-wal", "-shm", ""].into_iter().try_for_each(moved).map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-fn open_writer(path: &Path, own: &Installation) -> Result<Connection, StoreError> {
+fn open_writer(path: &Path, own: &Installation, purpose: Purpose) -> Result<Connection, StoreError> {
     create_private(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let mut writer = connect(path)?;
     // Nothing is written to a store that is refused.
     check_installation(&writer, path, own)?;
+    if purpose == Purpose::Use && is_unfinished(&writer)? {
+        return Err(StoreError::Unfinished(path.display().to_string()));
+    }
     writer.pragma_update(None, "journal_mode", "WAL")?;
     writer.pragma_update(None, "synchronous", "FULL")?;
     create(&mut writer, own)?;
@@ -176,6 +181,11 @@ fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> R
         return Err(StoreError::Foreign { path, found, own: own.id.to_string() });
     }
     Ok(())
+}
+
+fn is_unfinished(writer: &Connection) -> rusqlite::Result<bool> {
+    Ok(writer.table_exists(None, "unfinished_copy")?
+        && writer.query_row("SELECT count(*) FROM unfinished_copy", [], |row| row.get::<_, i64>(0))? > 0)
 }
 
 /// Creates what is missing, and brings what an older build wrote up to date, all at once.

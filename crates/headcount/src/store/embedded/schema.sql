@@ -1,5 +1,8 @@
 CREATE TABLE IF NOT EXISTS installation (id TEXT NOT NULL, fingerprint BLOB NOT NULL, format INTEGER NOT NULL);
 
+-- One row as long as this is the unfinished copy of another store.
+CREATE TABLE IF NOT EXISTS unfinished_copy (source TEXT NOT NULL);
+
 -- An owner's dictionary: its state, the number of ordinals handed out, and when this epoch began.
 CREATE TABLE IF NOT EXISTS dictionary (
     owner BLOB PRIMARY KEY, epoch INTEGER NOT NULL, last_block BLOB NOT NULL, ordinals INTEGER NOT NULL, since INTEGER NOT NULL

@@ -3,6 +3,7 @@
 use redis::{ErrorKind, RedisError};
 
 use super::super::StoreError;
+use super::super::kept::Purpose;
 use super::connect::Connection;
 use super::keys::Shared;
 use super::reply;
@@ -30,7 +31,7 @@ pub(super) struct Findings {
 pub(super) async fn look(
     mut connection: Connection,
     shared: &Shared,
-    own: &Installation,
+    (own, purpose): (&Installation, Purpose),
     address: &str,
 ) -> Result<Findings, StoreError> {
     let mut findings = Findings::default();
@@ -56,7 +57,7 @@ pub(super) async fn look(
         findings.refuse(format!("the user of Redis may not use {commands}: grant it what docs/redis.md lists"));
         return Ok(findings);
     }
-    check_installation(&mut connection, shared, own, address).await?;
+    check_installation(&mut connection, shared, (own, purpose), address).await?;
     Ok(findings)
 }
 
@@ -117,7 +118,7 @@ fn look_at_clock(theirs: i64, ours: i64, node: &str, findings: &mut Findings) {
 async fn check_installation(
     connection: &mut Connection,
     shared: &Shared,
-    own: &Installation,
+    (own, purpose): (&Installation, Purpose),
     address: &str,
 ) -> Result<(), StoreError> {
     let call = INSTALLATION
@@ -127,7 +128,7 @@ async fn check_installation(
         .arg(hex::encode(own.fingerprint()))
         .arg(FORMAT);
     let found = connection.send(&call.with_text()).await.map_err(|error| failure(&error))?;
-    let [id, fingerprint, format] = reply::array(found)?.try_into().map_err(|_| reply::unexpected())?;
+    let [id, fingerprint, format, copy_of] = reply::array(found)?.try_into().map_err(|_| reply::unexpected())?;
     let (found, fingerprint, format) = (reply::text(id)?, reply::text(fingerprint)?, reply::number::<i64>(format)?);
     let path = address.to_owned();
     if format > FORMAT {
@@ -135,6 +136,9 @@ async fn check_installation(
     }
     if found != own.id.to_string() || fingerprint != hex::encode(own.fingerprint()) {
         return Err(StoreError::Foreign { path, found, own: own.id.to_string() });
+    }
+    if purpose == Purpose::Use && reply::optional_bytes(copy_of)?.is_some() {
+        return Err(StoreError::Unfinished(path));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::super::kept::Purpose;
 use super::super::{CommandTimes, StoreError};
 use super::check::{self, Findings};
 use super::connect::{Connection, Connector};
@@ -36,6 +37,7 @@ pub(super) struct Link {
     pub(super) settings: RedisSettings,
     pub(super) shared: Shared,
     own: Installation,
+    purpose: Purpose,
     connector: Connector,
     live: Mutex<Option<Arc<Live>>>,
     attempts: tokio::sync::Mutex<Attempts>,
@@ -78,13 +80,14 @@ impl Runtime {
 }
 
 impl Link {
-    pub(super) fn new(settings: RedisSettings, own: Installation) -> Result<Self, StoreError> {
+    pub(super) fn new(settings: RedisSettings, own: Installation, purpose: Purpose) -> Result<Self, StoreError> {
         let connector = Connector::new(&settings)?;
         let runtime = Runtime::start().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
             shared: Shared(settings.prefix.clone()),
             settings,
             own,
+            purpose,
             connector,
             live: Mutex::default(),
             attempts: tokio::sync::Mutex::default(),
@@ -228,14 +231,14 @@ impl Link {
         let is_new = current.is_none();
         let before = current.as_ref().map(|live| live.findings.clone());
         let (connector, own, shared) = (self.connector.clone(), self.own.clone(), self.shared.clone());
-        let address = self.settings.target.to_string();
+        let (address, purpose) = (self.settings.target.to_string(), self.purpose);
         // Made on the link's own thread, which goes on reading from it.
         let look = self.runtime.handle.spawn(async move {
             let connection = match current {
                 Some(live) => live.connection.clone(),
                 None => connector.connect().await.map_err(|error| check::failure(&error))?,
             };
-            let findings = check::look(connection.clone(), &shared, &own, &address).await?;
+            let findings = check::look(connection.clone(), &shared, (&own, purpose), &address).await?;
             Ok::<_, StoreError>(Live { connection, findings, looked_at: Instant::now() })
         });
         let late = |_| StoreError::Unavailable(format!("no connection within {CONNECT:?}"));

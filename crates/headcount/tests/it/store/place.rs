@@ -112,6 +112,20 @@ impl Place {
         Store::open_redis(self.settings(&url, 30), installation).await
     }
 
+    /// The store, to copy another one to it.
+    pub(super) async fn open_to_copy(&self) -> Store {
+        let opened = match self.server.url() {
+            None => Store::open_embedded_to_copy(&self.directory.join("store.db"), &self.installation).await,
+            Some(url) => Store::open_redis_to_copy(self.settings(&url, 30), &self.installation).await,
+        };
+        opened.unwrap()
+    }
+
+    /// Another place of the same installation.
+    pub(super) fn beside(&self, kind: Kind) -> Self {
+        Self { installation: self.installation.clone(), ..Self::fresh(kind) }
+    }
+
     fn settings(&self, url: &str, retention_days: u32) -> RedisSettings {
         RedisSettings {
             target: url.parse().unwrap(),
