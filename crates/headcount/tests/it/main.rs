@@ -9,6 +9,7 @@ mod cli;
 mod copy;
 mod damage;
 mod demo;
+mod deploy;
 mod disk;
 mod effort;
 #[cfg(feature = "failpoints")]
@@ -18,6 +19,7 @@ mod formats;
 mod fuzz;
 mod http;
 mod import_kill;
+mod instances;
 
 mod journal;
 mod kill;

@@ -107,6 +107,13 @@ impl Server {
         Self::start_command("serve", folder, variables, arguments)
     }
 
+    /// The same, on that address.
+    pub(crate) fn start_at(folder: &Path, variables: &[(&str, &str)], listen: &str) -> Self {
+        let mut command = program(folder, variables);
+        command.arg("serve");
+        Self::of_at(command, listen)
+    }
+
     /// The same, after a shell has set a limit with `ulimit`.
     pub(crate) fn start_limited(folder: &Path, limit: &str) -> Self {
         let mut command = Command::new("sh");

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 
+pub(crate) use self::server::Postgres;
 use crate::effort;
 
 /// What `DATABASE_URL` is for the server whose data folder that is: `sqlite`, or in a run beside PostgreSQL a schema of

@@ -12,5 +12,6 @@ mod resp;
 mod sentinel;
 
 pub(crate) use self::cluster::Cluster;
+pub(crate) use self::node::free_port;
 pub(crate) use self::one::{Log, One};
 pub(crate) use self::sentinel::Sentinel;

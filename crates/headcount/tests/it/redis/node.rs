@@ -33,7 +33,7 @@ fn within(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
 }
 
 /// A loopback port that nobody has, below those that the system hands out: nobody takes it while a server is away.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     for _ in 0..1000 {
         let port = rand::rng().random_range(10_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -104,7 +104,7 @@ impl Node {
         let mut has_ended = false;
         let answers = within(DEADLINE, || {
             has_ended = self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some());
-            has_ended || self.try_ask(&["PING"]).is_ok_and(|reply| reply == Value::Text("PONG".to_owned()))
+            has_ended || self.try_ask(&["PING"]).is_ok_and(|reply| is_answer(&reply))
         });
         answers && !has_ended
     }
@@ -180,6 +180,11 @@ impl Node {
         let line = report.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap_or_else(|| panic!("no {name} in {report}")).trim().to_owned()
     }
+}
+
+/// What a server answers that serves, also one that wants to know a password first.
+fn is_answer(reply: &Value) -> bool {
+    *reply == Value::Text("PONG".to_owned()) || matches!(reply, Value::Error(text) if text.starts_with("NOAUTH"))
 }
 
 impl Drop for Node {
