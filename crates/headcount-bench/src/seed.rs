@@ -17,6 +17,7 @@ use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs, Variables};
 use headcount::password::Password;
 use headcount_engine::id::OwnerId;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -135,8 +136,15 @@ async fn make(plan: Plan, folder: &Path) -> anyhow::Result<()> {
 async fn closed(folder: &Path) -> anyhow::Result<()> {
     const TRIES: u32 = 600;
     for _ in 0..TRIES {
-        let is_log = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with("-wal");
-        if !fs::read_dir(folder)?.filter_map(Result::ok).any(|entry| is_log(&entry)) {
+        let mut open = false;
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            let Some(database) = name.to_str().and_then(|name| name.strip_suffix("-wal")) else { continue };
+            open = true;
+            // Two connections that close at the same moment leave the log behind, each in favour of the other.
+            Connection::open(folder.join(database))?.pragma_query_value(None, "user_version", |_| Ok(()))?;
+        }
+        if !open {
             return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

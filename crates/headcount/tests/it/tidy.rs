@@ -66,7 +66,7 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
 
 /// Words that may stand in the sources of some places only.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("rusqlite::", &["backup", "slow_disk", "spool", "store"]),
+    ("rusqlite::", &["backup", "seed", "slow_disk", "spool", "store"]),
     ("redis::", &["redis_server", "store"]),
     ("sqlx::", &["catalog"]),
     ("SystemTime::now", &["clock"]),
