@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod check;
 pub mod error;
 pub mod import;
+pub mod insight;
 pub mod release;
 pub mod report;
 pub mod team;

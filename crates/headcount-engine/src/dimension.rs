@@ -93,6 +93,11 @@ impl Value {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The text, to be shared.
+    pub fn text(&self) -> &Arc<str> {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Value {

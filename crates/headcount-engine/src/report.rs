@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use roaring::{MultiOps as _, RoaringBitmap};
+use roaring::RoaringBitmap;
 use strum::EnumCount as _;
 
 use crate::day::Day;
@@ -12,6 +12,7 @@ use crate::dimension::{Dimension, Status, Value};
 use crate::event::Values;
 use crate::id::AppId;
 use crate::segment::Segment;
+use crate::slice::{self, ByValue, Slice, sets_by_value, union};
 
 /// A question: which days, and which values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,18 +40,21 @@ impl Filters {
         self.0[dimension as usize].as_ref()
     }
 
-    fn iter(&self) -> impl Iterator<Item = (Dimension, &BTreeSet<Value>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Dimension, &BTreeSet<Value>)> {
         Dimension::ALL.iter().filter_map(|&dimension| Some((dimension, self.get(dimension)?)))
     }
 
-    fn admit(&self, dimension: Dimension, value: &Value) -> bool {
+    pub(crate) fn admit(&self, dimension: Dimension, value: &Value) -> bool {
         self.get(dimension).is_none_or(|wanted| wanted.contains(value))
     }
 
-    fn match_request(&self, values: &Values) -> bool {
+    pub(crate) fn match_request(&self, values: &Values) -> bool {
         self.iter().all(|(dimension, wanted)| values[dimension].as_ref().is_some_and(|value| wanted.contains(value)))
     }
 }
+
+/// The name that a stored value is shown under.
+pub type Label<'a> = &'a dyn Fn(Dimension, &Value) -> Arc<str>;
 
 /// One application's day, as a question reads it. No two sources are of one application and day.
 #[derive(Debug, Clone)]
@@ -114,15 +118,11 @@ pub struct Row {
 
 /// Answers the query from these sources: all that is retained of the applications in scope. Days outside the range add
 /// known versions and nothing else. `label` names a stored value; values of one label are one row.
-pub fn evaluate(query: &Query, sources: &[Source], label: &dyn Fn(Dimension, &Value) -> Arc<str>) -> Report {
-    let mut days: BTreeMap<Day, Vec<Slice<'_>>> = BTreeMap::new();
-    let mut active = BTreeSet::new();
-    for source in sources.iter().filter(|source| (query.first..=query.last).contains(&source.day)) {
-        days.entry(source.day).or_default().push(Slice::new(&source.segment, &query.filters));
-        if !source.segment.devices.is_empty() || !source.segment.requests.is_empty() {
-            active.insert(source.app);
-        }
-    }
+pub fn evaluate(query: &Query, sources: &[Source], label: Label<'_>) -> Report {
+    let days = slice::by_day(query, sources);
+    let in_range = sources.iter().filter(|source| (query.first..=query.last).contains(&source.day));
+    let has_checks = |source: &&Source| !source.segment.devices.is_empty() || !source.segment.requests.is_empty();
+    let active: BTreeSet<AppId> = in_range.filter(has_checks).map(|source| source.app).collect();
     let by_day: BTreeMap<Day, Sets<'_>> = days.iter().map(|(&day, slices)| (day, Sets::of_day(slices))).collect();
     let whole = Sets::of_range(by_day.values());
     let row = |day: Day| (day, by_day.get(&day).map(Sets::totals).unwrap_or_default());
@@ -146,47 +146,6 @@ pub fn evaluate(query: &Query, sources: &[Source], label: &dyn Fn(Dimension, &Va
     }
 }
 
-type ByValue<'a> = BTreeMap<&'a Value, Cow<'a, RoaringBitmap>>;
-
-/// What the filters leave of one source.
-struct Slice<'a> {
-    segment: &'a Segment,
-    filters: &'a Filters,
-    // `None` stands for all devices.
-    kept: Option<Cow<'a, RoaringBitmap>>,
-}
-
-impl<'a> Slice<'a> {
-    fn new(segment: &'a Segment, filters: &'a Filters) -> Self {
-        let wanted = filters.iter().map(|(dimension, values)| {
-            union(values.iter().filter_map(|value| segment.with_value(dimension, value)).map(Cow::Borrowed).collect())
-        });
-        let kept = wanted.reduce(|one, other| Cow::Owned(one.as_ref() & other.as_ref()));
-        Self { segment, filters, kept }
-    }
-
-    fn devices(&self) -> Cow<'_, RoaringBitmap> {
-        Cow::Borrowed(self.kept.as_deref().unwrap_or(&self.segment.devices))
-    }
-
-    fn requests(&self) -> u64 {
-        let matching = self.segment.requests().filter(|(values, _)| self.filters.match_request(values));
-        matching.map(|(_, count)| count).fold(0, u64::saturating_add)
-    }
-
-    /// The wanted values of the dimension with all their devices, also those that other filters take away.
-    fn values(&self, dimension: Dimension) -> impl Iterator<Item = (&'a Value, &'a RoaringBitmap)> {
-        self.segment.values(dimension).filter(move |(value, _)| self.filters.admit(dimension, value))
-    }
-
-    fn restrict(&self, devices: &'a RoaringBitmap) -> Cow<'a, RoaringBitmap> {
-        match &self.kept {
-            None => Cow::Borrowed(devices),
-            Some(kept) => Cow::Owned(devices & kept.as_ref()),
-        }
-    }
-}
-
 /// What is counted of a day or a range.
 struct Sets<'a> {
     requests: u64,
@@ -197,9 +156,9 @@ struct Sets<'a> {
 impl<'a> Sets<'a> {
     fn of_day(slices: &'a [Slice<'a>]) -> Self {
         Self {
-            requests: slices.iter().map(Slice::requests).fold(0, u64::saturating_add),
-            devices: union(slices.iter().map(Slice::devices).collect()),
-            statuses: sets_by_value(Dimension::Status, slices.iter()),
+            requests: slice::count_requests(slices),
+            devices: slice::devices(slices),
+            statuses: sets_by_value(Dimension::Status, slices),
         }
     }
 
@@ -233,46 +192,9 @@ impl<'a> Sets<'a> {
     }
 }
 
-/// The counted devices of each wanted value that has any. Only one value at a time has its single sets in memory.
-fn sets_by_value<'a>(dimension: Dimension, slices: impl Iterator<Item = &'a Slice<'a>>) -> ByValue<'a> {
-    let mut parts: BTreeMap<&Value, Vec<(&Slice<'_>, &RoaringBitmap)>> = BTreeMap::new();
-    for slice in slices {
-        for (value, devices) in slice.values(dimension) {
-            parts.entry(value).or_default().push((slice, devices));
-        }
-    }
-    let counted = |parts: Vec<(&'a Slice<'a>, &'a RoaringBitmap)>| {
-        union(parts.into_iter().map(|(slice, devices)| slice.restrict(devices)).collect())
-    };
-    let sets = parts.into_iter().map(|(value, parts)| (value, counted(parts)));
-    sets.filter(|(_, devices)| !devices.is_empty()).collect()
-}
-
-fn union(mut parts: Vec<Cow<'_, RoaringBitmap>>) -> Cow<'_, RoaringBitmap> {
-    if parts.len() > 1 {
-        return Cow::Owned(parts.iter().map(Cow::as_ref).union());
-    }
-    parts.pop().unwrap_or_default()
-}
-
-/// One row for each name, in the order of [`Report::rows`].
-fn rows(dimension: Dimension, sets: &ByValue<'_>, label: &dyn Fn(Dimension, &Value) -> Arc<str>) -> Vec<Row> {
-    let mut named: BTreeMap<Arc<str>, Vec<Cow<'_, RoaringBitmap>>> = BTreeMap::new();
-    for (value, devices) in sets {
-        named.entry(label(dimension, value)).or_default().push(Cow::Borrowed(devices.as_ref()));
-    }
-    let mut rows: Vec<(Value, Row)> = named
-        .into_iter()
-        .map(|(label, parts)| (Value::new(&label), Row { label, devices: union(parts).len() }))
-        .collect();
-    rows.sort_by(|(one, left), (other, right)| {
-        let is_rest = |value: &Value| dimension == Dimension::Version && value.as_str() == Value::OTHER;
-        is_rest(one).cmp(&is_rest(other)).then(right.devices.cmp(&left.devices)).then_with(|| match dimension {
-            Dimension::Version => dimension.compare(other, one),
-            Dimension::Channel | Dimension::Platform | Dimension::Arch | Dimension::Status => one.cmp(other),
-        })
-    });
-    rows.into_iter().map(|(_, row)| row).collect()
+fn rows(dimension: Dimension, sets: &ByValue<'_>, label: Label<'_>) -> Vec<Row> {
+    let named = slice::by_name(dimension, sets, label);
+    named.into_iter().map(|(label, devices)| Row { label, devices: devices.len() }).collect()
 }
 
 /// The versions of all sources: those that devices have, and those that checks named and no device ended a day with.

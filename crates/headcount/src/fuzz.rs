@@ -19,7 +19,8 @@ use headcount_engine::version::Version;
 use crate::error::{Code, Error};
 use crate::http::check;
 use crate::http::count::Device;
-use crate::http::report;
+use crate::http::question;
+use crate::report::Question;
 
 const OWNER: OwnerId = OwnerId(Id::from_bytes([1; 12]));
 const TODAY: Day = Day(20_600);
@@ -52,8 +53,8 @@ pub fn check_query(bytes: &[u8]) {
 /// The query string of a report.
 pub fn telemetry_query(bytes: &[u8]) {
     let Ok(query) = std::str::from_utf8(bytes) else { return };
-    match report::parse_raw(query, &catalog(), TODAY) {
-        Ok((query, _apps)) => {
+    match question::parse_raw(query, &catalog(), TODAY) {
+        Ok(Question { query, .. }) => {
             assert!(query.first <= query.last && query.last <= TODAY.plus(1), "{query:?}");
             assert!(query.last.0 - query.first.0 < 400, "{query:?}");
         }
@@ -66,11 +67,11 @@ fn assert_caller(error: &Error) {
     assert_eq!(error.code(), Code::Invalid, "{error}");
 }
 
-fn catalog() -> OwnerCatalog {
+fn catalog() -> Arc<OwnerCatalog> {
     let resources = [("myapp", 2), ("stable", 3), ("darwin", 4), ("amd64", 5)].map(|(name, id)| {
         vec![Named { id: Id::from_bytes([id; 12]), name: name.into(), deleted: false, former: vec!["old".into()] }]
     });
-    OwnerCatalog::new(OWNER, "acme", resources, Vec::new())
+    Arc::new(OwnerCatalog::new(OWNER, "acme", resources, Vec::new()))
 }
 
 /// Lines of versions: their order is total, and its key says the same.

@@ -8,7 +8,7 @@ use headcount_engine::day::{Day, Millis};
 use headcount_engine::device::Pseudonym;
 use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::id::{AppId, OwnerId};
-use headcount_engine::report::{Query, Report, Source, evaluate};
+use headcount_engine::report::{Query, Source};
 use headcount_engine::snapshot::OwnerCatalog;
 use tokio::sync::Semaphore;
 
@@ -46,11 +46,50 @@ struct Places {
     waiting: Semaphore,
 }
 
+/// What is asked of an owner's segments.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The catalog of the owner, which has the names.
+    pub catalog: Arc<OwnerCatalog>,
+    /// The days, and what is counted.
+    pub query: Query,
+    /// The apps that are read; all without it.
+    pub apps: Option<BTreeSet<AppId>>,
+}
+
+/// All that is kept of the apps of a question.
+#[derive(Debug)]
+pub struct Retained {
+    /// What is asked.
+    pub question: Question,
+    /// Every retained day of every app in scope, also those outside of the range that is asked for.
+    pub sources: Vec<Source>,
+    /// The day now.
+    pub today: Day,
+    /// The oldest day that is retained.
+    pub first_day: Day,
+}
+
+impl Retained {
+    /// The name that a stored value is shown under.
+    pub fn label(&self, dimension: Dimension, value: &Value) -> Arc<str> {
+        let catalog = &self.question.catalog;
+        let names = match dimension {
+            Dimension::Channel => &catalog.channels,
+            Dimension::Platform => &catalog.platforms,
+            Dimension::Arch => &catalog.archs,
+            Dimension::Version | Dimension::Status => return value.text().clone(),
+        };
+        let name = value.as_str().parse().ok().and_then(|id| names.name_of(id));
+        name.unwrap_or_else(|| value.text()).clone()
+    }
+}
+
 /// An answer, and what is to be known about it.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answer<T> {
     /// The numbers.
-    pub report: Report,
+    pub numbers: T,
     /// The days of the range that lack something, or are older than the retention.
     pub incomplete: BTreeSet<Day>,
     /// The moment that the numbers show.
@@ -86,43 +125,35 @@ impl Reports {
         self.clock.now().day().plus(-(self.retention_days as i32))
     }
 
-    /// Answers a query over the named apps of an owner, or over all of them. The answer includes every event that this
-    /// instance recorded before the call.
+    /// Answers a question by that function, in the background. The answer includes every event that this instance
+    /// recorded before the call.
     ///
     /// # Errors
     /// 429 where the owner asks too much at once; 503 where the store cannot be reached or events lag behind.
-    pub async fn answer(
+    pub async fn answer<T: Send + 'static>(
         &self,
-        catalog: Arc<OwnerCatalog>,
-        query: Query,
-        apps: Option<BTreeSet<AppId>>,
-    ) -> Result<Answer, Error> {
-        let owner = catalog.id;
+        question: Question,
+        evaluate: impl FnOnce(&Retained) -> T + Send + 'static,
+    ) -> Result<Answer<T>, Error> {
+        let owner = question.catalog.id;
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
         let _place = places.take().await?;
         self.flush().await?;
         let (as_of, first_day) = (self.clock.now(), self.first_day());
         // Every retained day is asked for, whatever the range: the known versions are those of the whole retention. An
         // import may be up to an hour ahead of the clock, and so be of tomorrow.
-        let retained = first_day..=as_of.day().plus(1);
-        let segments = self.cache.segments(&self.store, owner, retained).await?;
-        let in_scope = |app: AppId| apps.as_ref().is_none_or(|apps| apps.contains(&app));
-        let days = query.first..=query.last;
-        let mut incomplete: BTreeSet<Day> = query.first.through(query.last.min(first_day.plus(-1))).collect();
-        incomplete.extend(
-            segments.incomplete.iter().filter(|&&(app, day)| in_scope(app) && days.contains(&day)).map(|&(_, day)| day),
-        );
-        let sources: Vec<Source> = segments
-            .seen
-            .into_iter()
-            .filter(|seen| in_scope(seen.app))
-            .map(|seen| Source { day: seen.day, app: seen.app, segment: seen.segment })
-            .collect();
-        let evaluated = self
-            .background
-            .run(move || evaluate(&query, &sources, &|dimension, value| label(&catalog, dimension, value)));
-        let report = evaluated.await.ok_or_else(|| Error::internal("a report could not be evaluated"))?;
-        Ok(Answer { report, incomplete, as_of })
+        let segments = self.cache.segments(&self.store, owner, first_day..=as_of.day().plus(1)).await?;
+        let in_scope = |app: AppId| question.apps.as_ref().is_none_or(|apps| apps.contains(&app));
+        let Query { first, last, .. } = question.query;
+        let mut incomplete: BTreeSet<Day> = first.through(last.min(first_day.plus(-1))).collect();
+        let lacking = segments.incomplete.iter().filter(|&&(app, day)| in_scope(app) && (first..=last).contains(&day));
+        incomplete.extend(lacking.map(|&(_, day)| day));
+        let seen = segments.seen.into_iter().filter(|seen| in_scope(seen.app));
+        let sources = seen.map(|seen| Source { day: seen.day, app: seen.app, segment: seen.segment }).collect();
+        let retained = Retained { question, sources, today: as_of.day(), first_day };
+        let evaluated = self.background.run(move || evaluate(&retained)).await;
+        let numbers = evaluated.ok_or_else(|| Error::internal("a report could not be evaluated"))?;
+        Ok(Answer { numbers, incomplete, as_of })
     }
 
     /// How many devices the application has that has most of them today.
@@ -179,18 +210,6 @@ impl Reports {
             Err(_) => Err(late(format!("events have waited for {} ms", self.shipping.lag_millis()))),
         }
     }
-}
-
-/// The name that a stored value is shown under.
-fn label(catalog: &OwnerCatalog, dimension: Dimension, value: &Value) -> Arc<str> {
-    let names = match dimension {
-        Dimension::Channel => &catalog.channels,
-        Dimension::Platform => &catalog.platforms,
-        Dimension::Arch => &catalog.archs,
-        Dimension::Version | Dimension::Status => return value.as_str().into(),
-    };
-    let name = value.as_str().parse().ok().and_then(|id| names.name_of(id));
-    name.cloned().unwrap_or_else(|| value.as_str().into())
 }
 
 impl Default for Places {

@@ -466,8 +466,12 @@ export interface paths {
                     platforms?: string | null;
                     /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
                     range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
                     /** @description The last day of the range. */
                     to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
                 };
                 header?: never;
                 path?: never;
@@ -482,6 +486,83 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["TelemetryReport"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/telemetry/breakdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices and requests by one dimension
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `rows`, `series`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
+                    by?: string | null;
+                    /** @description `time` adds the devices of each day. */
+                    over?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Breakdown"];
                     };
                 };
                 /** @description Why a request failed. */
@@ -2495,6 +2576,69 @@ export interface components {
              */
             size?: number | null;
         };
+        /** @description Devices and requests by the values of one dimension. */
+        Breakdown: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description The dimension: `version`, `channel`, `platform`, `arch` or `status`. */
+            by: string;
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description One row for each value that a device has, the most devices first; of versions, `(other)` is last. */
+            rows: components["schemas"]["BreakdownRow"][];
+            /** @description The devices of each row on each day, the earliest first; `null` unless they were asked for. */
+            series?: components["schemas"]["BreakdownDay"][] | null;
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description All devices and requests in scope, also those without a value: no sums of the rows. */
+            total: components["schemas"]["BreakdownTotal"];
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        /** @description The devices of one day. */
+        BreakdownDay: {
+            /** @description The UTC day. */
+            date: string;
+            /** @description Distinct devices, in the order of the rows. */
+            values: number[];
+        };
+        /** @description One value. */
+        BreakdownRow: {
+            /**
+             * Format: uint64
+             * @description Distinct devices.
+             */
+            devices: number;
+            /**
+             * Format: uint64
+             * @description Counted checks that said this value.
+             */
+            requests: number;
+            /**
+             * Format: double
+             * @description Devices of the value divided by all devices in scope, 0 to 1.
+             */
+            share: number;
+            /** @description The value: a version, the name of a channel, platform or architecture, or a status. */
+            value: string;
+        };
+        /** @description All that is in scope. */
+        BreakdownTotal: {
+            /**
+             * Format: uint64
+             * @description Distinct devices.
+             */
+            devices: number;
+            /**
+             * Format: uint64
+             * @description Counted checks.
+             */
+            requests: number;
+        };
         /** @description Who the caller is. */
         Caller: {
             /** @description The id of the user: 24 hex characters. */
@@ -2573,6 +2717,16 @@ export interface components {
             update_available: boolean;
         } & {
             [key: string]: string;
+        };
+        Choice: {
+            /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
+            by?: string | null;
+            /** @description `time` adds the devices of each day. */
+            over?: string | null;
+        };
+        Choice2: {
+            /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+            table?: string | null;
         };
         /** @description A new architecture. */
         CreateArch: {
@@ -2837,8 +2991,31 @@ export interface components {
              */
             username: string;
         };
-        /** @description The parameters as the API's description shows them. */
+        /** @description The parameters that every route that reads telemetry takes. Days are UTC; lists are separated by commas. */
         Parameters: {
+            /** @description Names of apps; without it, all apps. */
+            apps?: string | null;
+            /** @description Names of architectures. */
+            architectures?: string | null;
+            /** @description Names of channels. */
+            channels?: string | null;
+            /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+            date?: string | null;
+            /** @description The first day of a range of up to 400 days; only together with `to`. */
+            from?: string | null;
+            /** @description Names of platforms. */
+            platforms?: string | null;
+            /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+            range?: string | null;
+            /** @description `latest`, `outdated`, `held`. */
+            statuses?: string | null;
+            /** @description The last day of the range. */
+            to?: string | null;
+            /** @description Versions, and `(other)`. */
+            versions?: string | null;
+        };
+        /** @description The parameters as the API's description shows them. */
+        Parameters2: {
             /** @description The application. */
             app_name: string;
             /** @description The architecture, or one of its other names (`x86_64` for `amd64`). Empty: files that are for none in particular. */
@@ -2857,7 +3034,7 @@ export interface components {
             version: string;
         };
         /** @description The parameters as the API's description shows them. */
-        Parameters2: {
+        Parameters3: {
             /** @description The application. */
             app_name: string;
             /** @description The architecture, or one of its other names. */
@@ -2992,25 +3169,6 @@ export interface components {
         PlatformUpdated: {
             /** @description Always true. */
             "updatePlatformResult.Updated": boolean;
-        };
-        /** @description The question. Days are UTC; lists are separated by commas. */
-        Question: {
-            /** @description Names of apps; without it, all apps. */
-            apps?: string | null;
-            /** @description Names of architectures. */
-            architectures?: string | null;
-            /** @description Names of channels. */
-            channels?: string | null;
-            /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
-            date?: string | null;
-            /** @description The first day of a range of up to 400 days; only together with `to`. */
-            from?: string | null;
-            /** @description Names of platforms. */
-            platforms?: string | null;
-            /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
-            range?: string | null;
-            /** @description The last day of the range. */
-            to?: string | null;
         };
         /** @description Checks can be answered; what becomes of their events does not matter to that, and is reported beside it. */
         Ready: {

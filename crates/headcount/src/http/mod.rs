@@ -8,16 +8,18 @@ pub(crate) mod count;
 pub mod extract;
 pub mod health;
 mod import;
+mod insight;
 mod latest;
 mod layers;
 mod metrics;
 mod permissions;
 pub mod policy;
 pub mod query;
+pub(crate) mod question;
 mod releases;
 mod render;
 mod reply;
-pub(crate) mod report;
+mod report;
 mod requests;
 mod resources;
 pub mod scope;
@@ -95,6 +97,7 @@ fn routes() -> Routes {
         .merge(import::routes())
         .merge(apps::routes())
         .merge(report::routes())
+        .merge(insight::routes())
         .merge(latest::routes())
         .merge(releases::routes())
         .merge(resources::routes())

@@ -10,6 +10,7 @@ mod golden;
 mod grants;
 mod health;
 mod import;
+mod insight;
 mod layers;
 mod limits;
 mod overload;

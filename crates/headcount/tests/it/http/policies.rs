@@ -35,6 +35,7 @@ GET /ready: anybody, without credentials
 GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
 GET /telemetry/beacon: anybody, without credentials
+GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry: administrators, team users, API tokens with `telemetry:read`
 GET /token/list: administrators
 GET /users/list: administrators
@@ -272,7 +273,7 @@ const WITH_ID: &[(&str, &str, At)] = &[
 ];
 
 /// The routes that take no id.
-const WITHOUT_ID: [&str; 25] = [
+const WITHOUT_ID: [&str; 26] = [
     "/app/create",
     "/app/list",
     "/apps/latest",
@@ -294,6 +295,7 @@ const WITHOUT_ID: [&str; 25] = [
     "/signup",
     "/telemetry",
     "/telemetry/beacon",
+    "/telemetry/breakdown",
     "/telemetry/import",
     "/token/list",
     "/users/list",

@@ -1,135 +1,20 @@
 //! The engine against plain sets, and the recorded examples of the rule which of a day's values counts.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod breakdown;
+mod plain;
 
-use headcount_engine::day::{Day, Millis};
+use std::collections::{BTreeMap, BTreeSet};
+
 use headcount_engine::dimension::{Dimension, Value};
-use headcount_engine::event::Values;
 use headcount_engine::format::{FormatError, decode, encode, seal, unseal};
-use headcount_engine::id::{AppId, Id};
-use headcount_engine::report::{Filters, Query, Report, Row, Source, Totals, evaluate};
-use headcount_engine::segment::{Fold, Segment};
+use headcount_engine::report::{Report, Row, Totals, evaluate};
+use headcount_engine::segment::Segment;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// The values of each dimension in ascending order, and the name under which each is shown.
-const VALUES: [(Dimension, &[(&str, &str)]); 5] = [
-    (
-        Dimension::Version,
-        &[
-            ("(other)", "(other)"),
-            ("0.9", "0.9"),
-            ("1.0.0-rc.1", "1.0.0-rc.1"),
-            ("1.0", "1.0"),
-            ("1.0.0", "1.0.0"),
-            ("1.2", "1.2"),
-            ("1.10", "1.10"),
-        ],
-    ),
-    (Dimension::Channel, &[("c1", "stable"), ("c2", "beta"), ("c3", "stable")]),
-    (Dimension::Platform, &[("p1", "linux"), ("p2", "windows"), ("p3", "darwin"), ("p4", "linux")]),
-    (Dimension::Arch, &[("a1", "arm64"), ("a2", "amd64")]),
-    (Dimension::Status, &[("outdated", "outdated"), ("held", "held"), ("latest", "latest")]),
-];
-
-/// Where only the last value of a day counts, stated here once more: the engine's own table is not asked.
-const LAST: [Dimension; 2] = [Dimension::Version, Dimension::Status];
-
-fn value(dimension: usize, place: usize) -> Value {
-    Value::new(VALUES[dimension].1[place].0)
-}
-
-fn label(dimension: Dimension, value: &Value) -> Arc<str> {
-    let values = VALUES[dimension as usize].1;
-    values.iter().find(|(stored, _)| *stored == value.as_str()).map_or("?", |(_, shown)| shown).into()
-}
-
-fn app(number: u8) -> AppId {
-    AppId(Id::from_bytes([number; 12]))
-}
-
-/// An event as the model sees it; values are places in [`VALUES`].
-#[derive(Debug, Clone)]
-struct Event {
-    day: i32,
-    app: u8,
-    device: u32,
-    time: u32,
-    values: Vec<Option<usize>>,
-}
-
-impl Event {
-    fn values(&self) -> Values {
-        let mut values = Values::default();
-        for (at, place) in self.values.iter().enumerate() {
-            values[VALUES[at].0] = place.map(|place| value(at, place));
-        }
-        values
-    }
-
-    fn at(&self) -> Millis {
-        Millis(Day(self.day).start().0 + i64::from(self.time))
-    }
-}
-
-/// Few devices, days and times, so that events meet; ordinals on both sides of a container's edge.
-fn event(days: i32, apps: u8) -> impl Strategy<Value = Event> {
-    let devices = vec![0, 1, 2, 3, 65_535, 65_536, 1 << 20, u32::MAX];
-    let values: Vec<_> = VALUES.iter().map(|(_, values)| option::weighted(0.9, 0..values.len())).collect();
-    (0..days, 0..apps, select(devices), select(vec![0, 1, 2, 86_399_999]), values)
-        .prop_map(|(day, app, device, time, values)| Event { day, app, device, time, values })
-}
-
-fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Segment {
-    let mut fold = Fold::default();
-    for event in events {
-        fold.record(event.device, event.at(), &event.values());
-        fold.tally("app", if event.app == 0 { "first" } else { "other" }, u64::from(event.time));
-    }
-    fold.finish()
-}
-
-fn sources(events: &[Event]) -> Vec<Source> {
-    let scopes: BTreeSet<(i32, u8)> = events.iter().map(|event| (event.day, event.app)).collect();
-    let source = |(day, number): (i32, u8)| {
-        let segment = fold(events.iter().filter(|event| (event.day, event.app) == (day, number)));
-        Source { day: Day(day), app: app(number), segment: Arc::new(segment) }
-    };
-    scopes.into_iter().map(source).collect()
-}
-
-/// A query; wanted values are places in [`VALUES`].
-#[derive(Debug, Clone)]
-struct Asked {
-    first: i32,
-    last: i32,
-    wanted: Vec<Option<BTreeSet<usize>>>,
-}
-
-impl Asked {
-    fn query(&self) -> Query {
-        let mut filters = Filters::default();
-        for (at, wanted) in self.wanted.iter().enumerate() {
-            if let Some(wanted) = wanted {
-                filters.set(VALUES[at].0, wanted.iter().map(|&place| value(at, place)).collect());
-            }
-        }
-        Query { first: Day(self.first), last: Day(self.last), filters }
-    }
-
-    fn wants(&self, at: usize, place: usize) -> bool {
-        self.wanted[at].as_ref().is_none_or(|wanted| wanted.contains(&place))
-    }
-}
-
-fn asked(days: i32) -> impl Strategy<Value = Asked> {
-    let wanted: Vec<_> =
-        VALUES.iter().map(|(_, values)| option::weighted(0.3, btree_set(0..values.len(), 0..3))).collect();
-    (0..days, 0..days, wanted).prop_map(|(first, last, wanted)| Asked { first, last, wanted })
-}
+use self::plain::{Asked, Event, VALUES, asked, event, fold, label, matching, names, requests, sources, value};
 
 /// A report without its type.
 #[derive(Debug, PartialEq)]
@@ -154,22 +39,6 @@ impl From<Report> for Answer {
     }
 }
 
-/// What one device did in one app on one day: by dimension the places of the values that count.
-type Seen = Vec<BTreeSet<usize>>;
-
-fn seen(events: &[&Event]) -> Seen {
-    let by_dimension = VALUES.iter().enumerate().map(|(at, (dimension, _))| {
-        let told = events.iter().filter_map(|event| Some((event.time, event.values[at]?)));
-        if LAST.contains(dimension) {
-            told.max().map(|(_, place)| place).into_iter().collect()
-        } else {
-            told.map(|(_, place)| place).collect()
-        }
-    });
-    by_dimension.collect()
-}
-
-#[derive(Default)]
 struct Counted {
     requests: u64,
     devices: BTreeSet<u32>,
@@ -195,28 +64,18 @@ impl Counted {
 }
 
 fn count(events: &[Event], asked: &Asked, first: i32, last: i32) -> Counted {
-    let mut counted = Counted { named: vec![BTreeMap::new(); VALUES.len()], ..Counted::default() };
-    let mut devices: BTreeMap<(i32, u8, u32), Vec<&Event>> = BTreeMap::new();
-    for event in events.iter().filter(|event| (first..=last).contains(&event.day)) {
-        devices.entry((event.day, event.app, event.device)).or_default().push(event);
-        let matches =
-            |at: usize| asked.wanted[at].is_none() || event.values[at].is_some_and(|place| asked.wants(at, place));
-        counted.requests += u64::from((0..VALUES.len()).all(matches));
-    }
-    for ((_, _, device), events) in devices {
-        let seen = seen(&events);
-        let matches = |at: usize| asked.wanted[at].is_none() || seen[at].iter().any(|&place| asked.wants(at, place));
-        if !(0..VALUES.len()).all(matches) {
-            continue;
-        }
-        counted.devices.insert(device);
-        for (at, places) in seen.iter().enumerate() {
-            for &place in places.iter().filter(|&&place| asked.wants(at, place)) {
-                counted.named[at].entry(VALUES[at].1[place].1).or_default().insert(device);
+    let asked = Asked { first, last, ..asked.clone() };
+    let mut named = vec![BTreeMap::<_, BTreeSet<u32>>::new(); VALUES.len()];
+    let mut devices = BTreeSet::new();
+    for one in matching(events, &asked) {
+        devices.insert(one.device);
+        for (at, named) in named.iter_mut().enumerate() {
+            for name in names(&asked, &one, at) {
+                named.entry(name).or_default().insert(one.device);
             }
         }
     }
-    counted
+    Counted { requests: requests(events, &asked).len() as u64, devices, named }
 }
 
 fn answer(events: &[Event], asked: &Asked) -> Answer {

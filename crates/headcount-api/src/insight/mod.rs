@@ -1,0 +1,25 @@
+//! The answers to the questions of who looks after an application.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+mod breakdown;
+
+pub use self::breakdown::{Breakdown, BreakdownDay, BreakdownRow, BreakdownTotal};
+
+/// What every answer says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Envelope {
+    /// The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before.
+    pub as_of: String,
+    /// The first UTC day of the range.
+    pub from: String,
+    /// The last UTC day of the range.
+    pub to: String,
+    /// What each number of the answer means, by the name of its field.
+    pub definitions: BTreeMap<String, String>,
+    /// The days of the range that are known to lack something, or are older than the retention.
+    pub incomplete: Vec<String>,
+}

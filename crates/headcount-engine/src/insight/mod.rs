@@ -1,0 +1,6 @@
+//! The questions of who looks after an application, each a function over segments.
+//!
+//! A device has on a day what it has in one application: its values of that day there. Over days and applications every
+//! number is that of a union, never a sum of devices.
+
+pub mod breakdown;
