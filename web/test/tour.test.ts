@@ -19,7 +19,7 @@ function dayOf(response: Response): string {
 }
 
 async function administrator(): Promise<Api> {
-  const setup = { token: server.setupToken, username: "acme", password: "correct horse battery" };
+  const setup = { token: server.secret, username: "acme", password: "correct horse battery" };
   const { data } = await connect(server.url).POST("/setup", { body: setup });
   return connect(server.url, data?.token);
 }

@@ -12,6 +12,7 @@ use crate::error::{Code, Error};
 use crate::http::extract::authenticate;
 use crate::http::policy::{Policies, Policy};
 use crate::http::requests::{self, Requests};
+use crate::http::web;
 
 /// The routes that any web page may call: they take no credentials and answer nothing private.
 const OPEN_PATHS: [&str; 2] = ["/checkVersion", "/telemetry/beacon"];
@@ -73,7 +74,8 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     }
     allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
-    let route = path.as_deref().unwrap_or(requests::UNKNOWN);
+    let elsewhere = if response.status() == StatusCode::NOT_FOUND { requests::UNKNOWN } else { web::ROUTE };
+    let route = path.as_deref().unwrap_or(elsewhere);
     around.requests.count(route, response.status());
     // The path is that of the route: what callers put into it or behind it stays out of the log.
     tracing::debug!(

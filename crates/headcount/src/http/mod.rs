@@ -30,11 +30,14 @@ mod setup;
 mod team;
 mod tokens;
 mod users;
+mod web;
 
 use aide::axum::routing::get_with;
 use aide::openapi::{OpenApi, SecurityScheme};
 use aide::transform::TransformOpenApi;
 use axum::extract::DefaultBodyLimit;
+use axum::http::request::Parts;
+use axum::response::Response;
 use axum::{Extension, Json, Router, middleware};
 use std::sync::Arc;
 
@@ -80,7 +83,7 @@ pub fn routers(app: App, gate: Arc<Gate>) -> Routers {
     let requests = Arc::new(Requests::of(paths.map(String::as_str)));
     let around = Around { app: app.clone(), requests: requests.clone(), policies: Arc::new(policies) };
     let public = router
-        .fallback(async || Error::new(Code::NotFound, "not found"))
+        .fallback(elsewhere)
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed, "method not allowed"))
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(around, layers::cross_cutting))
@@ -122,6 +125,11 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         .version(env!("CARGO_PKG_VERSION"))
         .summary("Which of your devices run which version, right now and over time.")
         .security_scheme("bearer", bearer)
+}
+
+/// What no route answers: the dashboard, or nothing.
+async fn elsewhere(request: Parts) -> Result<Response, Error> {
+    web::answer(&request).ok_or_else(|| Error::new(Code::NotFound, "not found"))
 }
 
 async fn openapi(Extension(description): Extension<Arc<OpenApi>>) -> Result<Json<serde_json::Value>, Error> {

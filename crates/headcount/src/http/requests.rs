@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
 
+use crate::http::web;
+
 /// How requests are called that no route answers.
 pub(super) const UNKNOWN: &str = "(unknown)";
 
@@ -18,9 +20,9 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Counters for those routes, and for requests that none of them answers.
+    /// Counters for those routes, for the dashboard, and for requests that none of them answers.
     pub(super) fn of<'a>(routes: impl Iterator<Item = &'a str>) -> Self {
-        let by_route = routes.chain([UNKNOWN]).map(|route| (route.into(), Default::default())).collect();
+        let by_route = routes.chain([web::ROUTE, UNKNOWN]).map(|route| (route.into(), Default::default())).collect();
         Self { by_route }
     }
 

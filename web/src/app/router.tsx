@@ -1,0 +1,79 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+
+import { queries, read, whenSignedOut } from "../api/queries";
+import { Refused } from "../api/refused";
+import { Failed } from "../parts/Failed";
+import { Waiting } from "../parts/Waiting";
+import { parseQuery, stringifyQuery } from "../view/address";
+import { parseView } from "../view/view";
+import { NoSuchPage } from "./NoSuchPage";
+import { SET_UP, SIGN_IN } from "./pages";
+import { Shell } from "./Shell";
+
+const root = createRootRoute({ notFoundComponent: NoSuchPage });
+
+/** What the sign-in page needs to know: where to go afterwards. */
+export interface Arrival {
+  /** The address within the dashboard that was asked for. */
+  next?: string;
+}
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: SIGN_IN,
+  validateSearch: (query: Record<string, unknown>): Arrival => {
+    const next = query["next"];
+    // Only addresses of this server: nobody is sent elsewhere by a link.
+    return typeof next === "string" && /^\/(?!\/|\\)/.test(next) ? { next } : {};
+  },
+  component: lazyRouteComponent(() => import("../pages/SignIn"), "SignIn"),
+});
+
+const setUp = createRoute({
+  getParentRoute: () => root,
+  path: SET_UP,
+  component: lazyRouteComponent(() => import("../pages/SetUp"), "SetUp"),
+});
+
+/** All pages for those who are signed in. They share the view. */
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: "shell",
+  validateSearch: parseView,
+  beforeLoad: async ({ location }) => {
+    try {
+      return { caller: await queries.ensureQueryData(read("/whoami")) };
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 401) throw error;
+      throw redirect({ to: SIGN_IN, search: location.href === "/" ? {} : { next: location.href } });
+    }
+  },
+  component: Shell,
+});
+
+const overview = createRoute({
+  getParentRoute: () => shell,
+  path: "/",
+  component: lazyRouteComponent(() => import("../pages/Overview"), "Overview"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview])]),
+  parseSearch: parseQuery,
+  stringifySearch: stringifyQuery,
+  defaultPreload: "intent",
+  defaultPendingComponent: Waiting,
+  defaultErrorComponent: ({ error, reset }) => <Failed error={error} onRetry={reset} />,
+  scrollRestoration: true,
+});
+
+whenSignedOut(() => {
+  queries.clear();
+  void router.invalidate();
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,65 @@
+import { ActionIcon } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import type { ReactNode } from "react";
+
+import { csv, download } from "../view/csv";
+import { Icon } from "./Icon";
+import { Notice } from "./Notice";
+import { Panel } from "./Panel";
+import { type Column, Table } from "./Table";
+
+interface ChartProps<Row> {
+  /** What is counted. */
+  title: string;
+  /** What its numbers mean. */
+  definition: string | undefined;
+  /** The units, and that days are UTC where there are days. */
+  units: string;
+  /** The same numbers as a table, and as CSV. */
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  identity: (row: Row) => string;
+  /** The name of the CSV file, without its ending. */
+  file: string;
+  /** What to do where there is nothing to show. */
+  empty?: string;
+  children: ReactNode;
+}
+
+/** The one frame of charts: title, definition, units, the same as a table, and as CSV. */
+export function Chart<Row>(props: ChartProps<Row>) {
+  const { title, definition, units, columns, rows, identity, file, empty, children } = props;
+  const [isTable, { toggle }] = useDisclosure(false);
+  const isEmpty = rows.length === 0;
+  const save = () => {
+    const cells = rows.map((row) => columns.map((column) => column.value(row)));
+    download(`${file}.csv`, csv(columns.map((column) => column.title), cells));
+  };
+  const actions = (
+    <>
+      <Action icon={isTable ? "chart" : "table"} label={`Show as ${isTable ? "chart" : "table"}: ${title}`} onClick={toggle} />
+      <Action icon="download" label={`Download as CSV: ${title}`} onClick={save} />
+    </>
+  );
+  return (
+    <Panel title={title} definition={definition} units={units} actions={isEmpty ? undefined : actions}>
+      {isEmpty ? (
+        <Notice title="Nothing was counted here" icon="empty">
+          {empty ?? "Choose a longer range, or take filters away."}
+        </Notice>
+      ) : isTable ? (
+        <Table caption={title} columns={columns} rows={rows} identity={identity} />
+      ) : (
+        children
+      )}
+    </Panel>
+  );
+}
+
+function Action({ icon, label, onClick }: { icon: "chart" | "table" | "download"; label: string; onClick: () => void }) {
+  return (
+    <ActionIcon variant="subtle" color="gray" size={32} aria-label={label} title={label} onClick={onClick}>
+      <Icon name={icon} />
+    </ActionIcon>
+  );
+}

@@ -1,0 +1,20 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+
+import { dayOf } from "./days";
+import { asked, type FilterName, toggled, type View } from "./view";
+
+/** The view of the address, and ways to change it. */
+export function useView() {
+  const view = useSearch({ from: "/shell" });
+  const navigate = useNavigate();
+  const show = (next: View) => void navigate({ to: ".", search: next, resetScroll: false });
+  return {
+    view,
+    /** What the API is asked for. */
+    question: asked(view, dayOf(new Date())),
+    /** Shows another view, at an address of its own. */
+    show,
+    /** Filters by that value, or no longer. */
+    toggle: (name: FilterName, value: string) => show(toggled(view, name, value)),
+  };
+}
