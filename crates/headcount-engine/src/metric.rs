@@ -9,6 +9,12 @@ pub enum Metric {
     Devices,
     /// A part of the devices in scope, from 0 to 1.
     Share,
+    /// Distinct devices with two values at once.
+    Cells,
+    /// Distinct devices in the end of a row, or in all.
+    Total,
+    /// Distinct devices under a column.
+    ColumnTotals,
 }
 
 impl Metric {
@@ -18,6 +24,9 @@ impl Metric {
             Self::Requests => "requests",
             Self::Devices => "devices",
             Self::Share => "share",
+            Self::Cells => "cells",
+            Self::Total => "total",
+            Self::ColumnTotals => "column_totals",
         }
     }
 
@@ -37,6 +46,18 @@ impl Metric {
             Self::Share => {
                 "Devices with the value, divided by all devices in scope. A device may have several values, so that \
                  shares may add up to more than 1."
+            }
+            Self::Cells => {
+                "Distinct devices that match all filters and had the value of the row and the value of the column on the \
+                 same day, in the same app."
+            }
+            Self::Total => {
+                "Distinct devices of the row, or of all: a device that is in several cells is one device, so that a \
+                 total is not the sum of its cells."
+            }
+            Self::ColumnTotals => {
+                "Distinct devices of the column: a device that is in several cells is one device, so that a total is \
+                 not the sum of its cells."
             }
         }
     }

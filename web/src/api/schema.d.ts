@@ -584,6 +584,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/telemetry/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices by two dimensions at once
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `cells`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description Another one of them; without it, `platform`. */
+                    columns?: string | null;
+                    /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
+                    rows?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Matrix"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apps/latest": {
         parameters: {
             query?: never;
@@ -2728,6 +2805,12 @@ export interface components {
             /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
             table?: string | null;
         };
+        Choice3: {
+            /** @description Another one of them; without it, `platform`. */
+            columns?: string | null;
+            /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
+            rows?: string | null;
+        };
         /** @description A new architecture. */
         CreateArch: {
             /** @description Its name: letters, digits, `.`, `_` and `-`, at most 32, the first a letter or a digit. */
@@ -2955,6 +3038,48 @@ export interface components {
             password: string;
             /** @description The name, in any case. */
             username: string;
+        };
+        /** @description Devices by the values of two dimensions. A device that has several values is in several cells and once in each total. */
+        Matrix: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description The distinct devices of each column. */
+            column_totals: number[];
+            /** @description The values of the columns, the most devices first; of versions, `(other)` is last. */
+            columns: string[];
+            /** @description The dimension of the columns. */
+            columns_by: string;
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description The rows, in the same order as the columns. */
+            rows: components["schemas"]["MatrixRow"][];
+            /** @description The dimension of the rows. */
+            rows_by: string;
+            /** @description The last UTC day of the range. */
+            to: string;
+            /**
+             * Format: uint64
+             * @description All distinct devices in scope.
+             */
+            total: number;
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        /** @description One value of the dimension of the rows. */
+        MatrixRow: {
+            /** @description The distinct devices that had both values on the same day in the same app, in the order of the columns. */
+            cells: number[];
+            /**
+             * Format: uint64
+             * @description The distinct devices of the row.
+             */
+            total: number;
+            /** @description The value. */
+            value: string;
         };
         /** @description A further administrator, to be created by the signup key. */
         NewAdministrator: {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod breakdown;
+mod matrix;
 
 pub use self::breakdown::{Breakdown, BreakdownDay, BreakdownRow, BreakdownTotal};
+pub use self::matrix::{Matrix, MatrixRow};
 
 /// What every answer says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,3 +4,4 @@
 //! number is that of a union, never a sum of devices.
 
 pub mod breakdown;
+pub mod matrix;

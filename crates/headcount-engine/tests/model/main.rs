@@ -1,6 +1,7 @@
 //! The engine against plain sets, and the recorded examples of the rule which of a day's values counts.
 
 mod breakdown;
+mod matrix;
 mod plain;
 
 use std::collections::{BTreeMap, BTreeSet};

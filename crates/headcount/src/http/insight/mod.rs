@@ -3,6 +3,7 @@
 
 mod breakdown;
 mod format;
+mod matrix;
 
 use aide::transform::TransformOperation;
 use axum::Json;
@@ -23,7 +24,7 @@ use crate::report::Answer;
 const READERS: Policy = Policy::USERS.or_token(TokenScope::TelemetryRead);
 
 pub(super) fn routes() -> Routes {
-    breakdown::routes()
+    breakdown::routes().merge(matrix::routes())
 }
 
 /// What an answer with these numbers says of itself.

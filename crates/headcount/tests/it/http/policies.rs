@@ -36,6 +36,7 @@ GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
 GET /telemetry/beacon: anybody, without credentials
 GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/matrix: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry: administrators, team users, API tokens with `telemetry:read`
 GET /token/list: administrators
 GET /users/list: administrators
@@ -273,7 +274,7 @@ const WITH_ID: &[(&str, &str, At)] = &[
 ];
 
 /// The routes that take no id.
-const WITHOUT_ID: [&str; 26] = [
+const WITHOUT_ID: [&str; 27] = [
     "/app/create",
     "/app/list",
     "/apps/latest",
@@ -297,6 +298,7 @@ const WITHOUT_ID: [&str; 26] = [
     "/telemetry/beacon",
     "/telemetry/breakdown",
     "/telemetry/import",
+    "/telemetry/matrix",
     "/token/list",
     "/users/list",
     "/whoami",

@@ -1,6 +1,7 @@
 //! The questions of who looks after an application, asked over HTTP of a small fleet that one can count by hand.
 
 mod breakdown;
+mod matrix;
 
 use headcount::clock::Clock;
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
