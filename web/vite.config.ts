@@ -3,6 +3,8 @@ import { defineConfig } from "vite";
 
 import { themeStyles } from "./build/theme-styles";
 
+const server = process.env["HEADCOUNT_URL"] ?? "http://127.0.0.1:9000";
+
 export default defineConfig({
   plugins: [react(), themeStyles()],
   build: {
@@ -16,8 +18,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
   },
   server: {
-    // `npm run dev` beside a server that runs on the default port.
-    proxy: { "^/(?!src/|@|node_modules/|build/|icon|assets/).*": { target: "http://127.0.0.1:9000", bypass: page } },
+    // `npm run dev` beside a server that runs on this machine.
+    proxy: { "^/(?!src/|@|node_modules/|build/|icon|assets/).*": { target: server, bypass: page } },
   },
 });
 

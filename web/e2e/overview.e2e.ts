@@ -1,4 +1,3 @@
-import { expectAccessible } from "./accessible";
 import { expect, open, test } from "./demo";
 
 test("a click on a bar filters, the address has the filter, and it can be taken away", async ({ dashboard: page }) => {
@@ -33,15 +32,3 @@ test("a chart is read by the keyboard", async ({ dashboard: page }) => {
   await page.keyboard.press("ArrowLeft");
   await expect(chart.getByRole("status")).toContainText("Active");
 });
-
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const [name, width] of [["a wide screen", 1440], ["a phone", 360]] as const) {
-    test(`the overview keeps WCAG 2.1 AA in the ${colorScheme} theme on ${name}`, async ({ dashboard: page }) => {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width, height: 800 });
-      await open(page, "/");
-      await expect(page.getByText("Active devices per day")).toBeVisible();
-      await expectAccessible(page);
-    });
-  }
-}

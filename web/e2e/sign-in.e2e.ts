@@ -14,7 +14,7 @@ test("a wrong password is refused, and the form stays", async ({ dashboard: page
   await page.goto("/sign-in");
   await signIn(page, "not the password");
   await expect(page.getByRole("alert")).toContainText("invalid username or password");
-  await expect(page.getByLabel("Username")).toHaveValue("demo");
+  await expect(page.getByRole("textbox", { name: "Username" })).toHaveValue("demo");
 });
 
 test("a link cannot send who signs in to another server", async ({ dashboard: page }) => {

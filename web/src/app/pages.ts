@@ -1,7 +1,11 @@
 import type { IconName } from "../parts/Icon";
 
 /** The pages of the navigation, in its order. */
-export const PAGES = [{ path: "/", title: "Overview", icon: "overview" }] as const satisfies readonly {
+export const PAGES = [
+  { path: "/", title: "Overview", icon: "overview" },
+  { path: "/versions", title: "Versions", icon: "versions" },
+  { path: "/platforms", title: "Platforms", icon: "platforms" },
+] as const satisfies readonly {
   path: string;
   title: string;
   icon: IconName;

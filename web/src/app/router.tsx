@@ -6,26 +6,17 @@ import { Failed } from "../parts/Failed";
 import { Waiting } from "../parts/Waiting";
 import { parseQuery, stringifyQuery } from "../view/address";
 import { parseView } from "../view/view";
+import { parseArrival } from "./arrival";
 import { NoSuchPage } from "./NoSuchPage";
 import { SET_UP, SIGN_IN } from "./pages";
 import { Shell } from "./Shell";
 
 const root = createRootRoute({ notFoundComponent: NoSuchPage });
 
-/** What the sign-in page needs to know: where to go afterwards. */
-export interface Arrival {
-  /** The address within the dashboard that was asked for. */
-  next?: string;
-}
-
 const signIn = createRoute({
   getParentRoute: () => root,
   path: SIGN_IN,
-  validateSearch: (query: Record<string, unknown>): Arrival => {
-    const next = query["next"];
-    // Only addresses of this server: nobody is sent elsewhere by a link.
-    return typeof next === "string" && /^\/(?!\/|\\)/.test(next) ? { next } : {};
-  },
+  validateSearch: parseArrival,
   component: lazyRouteComponent(() => import("../pages/SignIn"), "SignIn"),
 });
 
@@ -57,8 +48,20 @@ const overview = createRoute({
   component: lazyRouteComponent(() => import("../pages/Overview"), "Overview"),
 });
 
+const versions = createRoute({
+  getParentRoute: () => shell,
+  path: "/versions",
+  component: lazyRouteComponent(() => import("../pages/Versions"), "Versions"),
+});
+
+const platforms = createRoute({
+  getParentRoute: () => shell,
+  path: "/platforms",
+  component: lazyRouteComponent(() => import("../pages/Platforms"), "Platforms"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview, versions, platforms])]),
   parseSearch: parseQuery,
   stringifySearch: stringifyQuery,
   defaultPreload: "intent",

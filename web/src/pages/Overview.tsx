@@ -4,14 +4,13 @@ import type { Wire } from "../api/client";
 import { read } from "../api/queries";
 import { meaning, series } from "../app/palette";
 import { Answer } from "../parts/Answer";
+import { BreakdownChart } from "../parts/BreakdownChart";
 import { Chart } from "../parts/Chart";
 import { DayChart } from "../parts/DayChart";
 import { Figure } from "../parts/Figure";
 import { Figures, Halves, Stacked } from "../parts/Layout";
-import { Ranking } from "../parts/Ranking";
 import { percent, share, whole } from "../view/numbers";
 import { useView } from "../view/use-view";
-import type { FilterName } from "../view/view";
 import { ViewBar } from "../view/ViewBar";
 
 type Report = Wire["TelemetryReport"];
@@ -54,22 +53,8 @@ function Contents({ report }: { report: Report }) {
       </Figures>
       <Daily report={report} />
       <Halves>
-        <Shares
-          title="Devices by version"
-          name="versions"
-          noun="version"
-          color={series(0)}
-          devices={devices}
-          counts={(report.versions.usage ?? []).map((row) => [row.version, row.client_count])}
-        />
-        <Shares
-          title="Devices by platform"
-          name="platforms"
-          noun="platform"
-          color={series(2)}
-          devices={devices}
-          counts={(report.platforms ?? []).map((row) => [row.platform, row.client_count])}
-        />
+        <BreakdownChart by="version" color={series(0)} />
+        <BreakdownChart by="platform" color={series(2)} />
       </Halves>
     </Stacked>
   );
@@ -106,37 +91,6 @@ function Daily({ report }: { report: Report }) {
           { name: "outdated", title: "Outdated", color: meaning("outdated") },
         ]}
       />
-    </Chart>
-  );
-}
-
-interface SharesProps {
-  title: string;
-  name: FilterName;
-  noun: string;
-  color: string;
-  devices: number;
-  counts: readonly (readonly [string, number])[];
-}
-
-function Shares({ title, name, noun, color, devices, counts }: SharesProps) {
-  const { view, toggle } = useView();
-  const ranks = counts.map(([value, count]) => ({ value, devices: count, share: share(count, devices) }));
-  return (
-    <Chart
-      title={title}
-      definition={MEANINGS.devices}
-      units="Distinct devices in the range"
-      file={title.toLowerCase().replaceAll(" ", "-")}
-      rows={ranks}
-      identity={(rank) => rank.value}
-      columns={[
-        { title: noun, value: (rank) => rank.value },
-        { title: "Devices", value: (rank) => rank.devices, isNumber: true },
-        { title: "Share", value: (rank) => rank.share, shown: (rank) => percent(rank.share), isNumber: true },
-      ]}
-    >
-      <Ranking ranks={ranks} noun={noun} color={color} picked={view[name]} onPick={(value) => toggle(name, value)} />
     </Chart>
   );
 }

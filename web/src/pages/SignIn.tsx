@@ -2,13 +2,15 @@ import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { Link, useRouter, useSearch } from "@tanstack/react-router";
 
 import { signIn } from "../api/session";
+import { parseArrival } from "../app/arrival";
 import { SET_UP } from "../app/pages";
 import { Door, field } from "./Door";
 
 /** Signs a user in, and goes where they wanted to. */
 export function SignIn() {
   const router = useRouter();
-  const { next } = useSearch({ from: "/sign-in" });
+  // The router keeps what its check left out.
+  const { next } = parseArrival(useSearch({ from: "/sign-in" }) as Record<string, unknown>);
   return (
     <Door
       title="Sign in"

@@ -93,7 +93,7 @@ export function DayChart(props: DayChartProps) {
           />
           {drawing.lines.map((line) => (
             <g key={line.name}>
-              {line.area !== undefined && <path d={line.area} fill={line.color} fillOpacity={0.35} />}
+              {line.area !== undefined && <path d={line.area} fill={line.color} fillOpacity={0.5} />}
               <path
                 d={linePath(line.places)}
                 fill="none"

@@ -9,6 +9,10 @@ export interface Rank {
   devices: number;
   /** What part of the whole it is, from 0 to 1. */
   share: number | null;
+  /** How long its bar is, from 0 to 1, if not in proportion to the number. */
+  width?: number;
+  /** What stands behind the number. */
+  note?: string;
 }
 
 interface RankingProps {
@@ -37,10 +41,13 @@ export function Ranking({ ranks, noun, color, onPick, picked = [], most = 10 }: 
             onClick={() => onPick?.(rank.value)}
           >
             <span className={classes["name"]}>{rank.value}</span>
-            <span className={classes["number"]}>{whole(rank.devices)}</span>
+            <span className={classes["number"]}>
+              {whole(rank.devices)}
+              {rank.note !== undefined && <span className={classes["note"]}> {rank.note}</span>}
+            </span>
             <span className={classes["share"]}>{percent(rank.share)}</span>
             <span className={classes["track"]}>
-              <span style={{ width: `${(100 * rank.devices) / greatest}%`, background: color }} />
+              <span style={{ width: `${100 * (rank.width ?? rank.devices / greatest)}%`, background: color }} />
             </span>
           </UnstyledButton>
         </li>

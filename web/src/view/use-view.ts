@@ -1,11 +1,12 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { dayOf } from "./days";
-import { asked, type FilterName, toggled, type View } from "./view";
+import { asked, type FilterName, parseView, toggled, type View } from "./view";
 
 /** The view of the address, and ways to change it. */
 export function useView() {
-  const view = useSearch({ from: "/shell" });
+  // The router keeps what its check left out.
+  const view = parseView(useSearch({ from: "/shell" }) as Record<string, unknown>);
   const navigate = useNavigate();
   const show = (next: View) => void navigate({ to: ".", search: next, resetScroll: false });
   return {

@@ -1,0 +1,10 @@
+import { expect, test } from "vitest";
+
+import { parseArrival } from "./arrival";
+
+test("only addresses of this server are gone to", () => {
+  for (const next of ["/", "/versions?range=7d", "/a//b"]) expect(parseArrival({ next })).toEqual({ next });
+  for (const next of ["//elsewhere.example.com", "/\\elsewhere.example.com", "https://elsewhere.example.com", "", 7]) {
+    expect(parseArrival({ next })).toEqual({});
+  }
+});

@@ -1,0 +1,25 @@
+import { series } from "../app/palette";
+import { BreakdownChart } from "../parts/BreakdownChart";
+import { DistributionChart } from "../parts/DistributionChart";
+import { Halves, Stacked } from "../parts/Layout";
+import { useReleaseMarks } from "../view/releases";
+import { ViewBar } from "../view/ViewBar";
+import { Outdated } from "./versions/Outdated";
+
+/** Which versions are in use, and how releases arrive. */
+export function Versions() {
+  const marks = useReleaseMarks();
+  return (
+    <>
+      <ViewBar title="Versions" />
+      <Stacked>
+        <DistributionChart by="version" marks={marks} />
+        <Halves>
+          <BreakdownChart by="version" color={series(0)} most={12} />
+          <Outdated />
+        </Halves>
+        <BreakdownChart by="channel" color={series(4)} />
+      </Stacked>
+    </>
+  );
+}

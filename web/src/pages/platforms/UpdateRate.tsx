@@ -1,0 +1,51 @@
+import { meaning } from "../../app/palette";
+import { Answer } from "../../parts/Answer";
+import { Chart } from "../../parts/Chart";
+import { Ranking } from "../../parts/Ranking";
+import { longDay } from "../../view/days";
+import { percent, share, whole } from "../../view/numbers";
+import { useAnswer } from "../../view/use-answer";
+import { useLastDay } from "../../view/use-last-day";
+import { useView } from "../../view/use-view";
+
+/** How much of each platform ended the last whole day on the latest release: the one that lags has a problem. */
+export function UpdateRate() {
+  const { view, toggle } = useView();
+  const day = useLastDay();
+  const answer = useAnswer("/telemetry/matrix", { rows: "platform", columns: "status", from: day, to: day });
+  return (
+    <Answer query={answer} height={320}>
+      {({ rows, columns, definitions }) => {
+        const at = columns.indexOf("latest");
+        const rates = rows
+          .map((row) => ({ value: row.value, all: row.total, devices: row.cells[at] ?? 0 }))
+          .map((row) => ({ ...row, share: share(row.devices, row.all) }))
+          .toSorted((a, b) => (b.share ?? 0) - (a.share ?? 0));
+        return (
+          <Chart
+            title="On the latest release, by platform"
+            definition={definitions["cells"] ?? definitions["devices"]}
+            units={`Share of the platform's devices on ${longDay(day)} (UTC)`}
+            file="on-latest-by-platform"
+            rows={rates}
+            identity={(rate) => rate.value}
+            columns={[
+              { title: "Platform", value: (rate) => rate.value },
+              { title: "On the latest release", value: (rate) => rate.devices, isNumber: true },
+              { title: "Devices", value: (rate) => rate.all, isNumber: true },
+              { title: "Share", value: (rate) => rate.share, shown: (rate) => percent(rate.share), isNumber: true },
+            ]}
+          >
+            <Ranking
+              ranks={rates.map((rate) => ({ ...rate, width: rate.share ?? 0, note: `of ${whole(rate.all)}` }))}
+              noun="platform"
+              color={meaning("latest")}
+              picked={view.platforms}
+              onPick={(value) => toggle("platforms", value)}
+            />
+          </Chart>
+        );
+      }}
+    </Answer>
+  );
+}
