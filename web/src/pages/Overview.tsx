@@ -11,23 +11,30 @@ import { Figure } from "../parts/Figure";
 import { Figures, Halves, Stacked } from "../parts/Layout";
 import { percent, share, whole } from "../view/numbers";
 import { useView } from "../view/use-view";
+import { filtered, type View } from "../view/view";
 import { ViewBar } from "../view/ViewBar";
+import { FirstCheck } from "./first/FirstCheck";
 
 type Report = Wire["TelemetryReport"];
 
 /** How many devices there are, whether it is growing, and what they run. */
 export function Overview() {
-  const { question } = useView();
+  const { view, question } = useView();
   const { versions: _versions, statuses: _statuses, ...asked } = question;
   const report = useQuery({ ...read("/telemetry", asked), placeholderData: keepPreviousData });
   return (
     <>
       <ViewBar title="Overview" />
       <Answer query={report} height={480}>
-        {(answer) => <Contents report={answer} />}
+        {(answer) => (isNew(answer, view) ? <FirstCheck /> : <Contents report={answer} />)}
       </Answer>
     </>
   );
+}
+
+/** Whether nothing was counted, whatever is asked. */
+function isNew(report: Report, view: View): boolean {
+  return report.daily_stats.length === 0 && filtered(view) === 0;
 }
 
 function Contents({ report }: { report: Report }) {

@@ -23,13 +23,17 @@ interface ChartProps<Row> {
   file: string;
   /** What to do where there is nothing to show. */
   empty?: string;
+  /** Whether it is a table already. */
+  isTable?: boolean;
+  /** Whether it is good that there is nothing to show. */
+  isEmptyGood?: boolean;
   children: ReactNode;
 }
 
 /** The one frame of charts: title, definition, units, the same as a table, and as CSV. */
 export function Chart<Row>(props: ChartProps<Row>) {
-  const { title, definition, units, columns, rows, identity, file, empty, children } = props;
-  const [isTable, { toggle }] = useDisclosure(false);
+  const { title, definition, units, columns, rows, identity, file, empty, isEmptyGood = false, children } = props;
+  const [isTurned, { toggle }] = useDisclosure(false);
   const isEmpty = rows.length === 0;
   const save = () => {
     const cells = rows.map((row) => columns.map((column) => column.value(row)));
@@ -37,17 +41,23 @@ export function Chart<Row>(props: ChartProps<Row>) {
   };
   const actions = (
     <>
-      <Action icon={isTable ? "chart" : "table"} label={`Show as ${isTable ? "chart" : "table"}: ${title}`} onClick={toggle} />
+      {props.isTable !== true && (
+        <Action
+          icon={isTurned ? "chart" : "table"}
+          label={`Show as ${isTurned ? "chart" : "table"}: ${title}`}
+          onClick={toggle}
+        />
+      )}
       <Action icon="download" label={`Download as CSV: ${title}`} onClick={save} />
     </>
   );
   return (
     <Panel title={title} definition={definition} units={units} actions={isEmpty ? undefined : actions}>
       {isEmpty ? (
-        <Notice title="Nothing was counted here" icon="empty">
+        <Notice title={isEmptyGood ? "There is none" : "Nothing was counted here"} icon={isEmptyGood ? "good" : "empty"}>
           {empty ?? "Choose a longer range, or take filters away."}
         </Notice>
-      ) : isTable ? (
+      ) : isTurned ? (
         <Table caption={title} columns={columns} rows={rows} identity={identity} />
       ) : (
         children
