@@ -8,5 +8,6 @@ pub mod import;
 pub mod insight;
 pub mod release;
 pub mod report;
+pub mod settings;
 pub mod team;
 pub mod token;

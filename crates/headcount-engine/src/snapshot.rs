@@ -8,6 +8,7 @@ use crate::dimension::{Dimension, Status, Value};
 use crate::event::Values;
 use crate::id::{AppId, Id, OwnerId};
 use crate::name::{AppName, Link, PartName, alias_group};
+use crate::settings::OwnerSettings;
 use crate::version::Version;
 
 /// Everything that a check may ask of the catalog.
@@ -66,6 +67,8 @@ pub struct OwnerCatalog {
     pub platforms: NameIndex,
     /// The architectures.
     pub archs: NameIndex,
+    /// What the owner has settled.
+    pub settings: OwnerSettings,
     tracks: HashMap<TrackKey, Track>,
     newest: HashMap<(AppId, Option<Id>), Arc<Release>>,
     versions: HashMap<AppId, HashSet<Box<str>>>,
@@ -95,7 +98,14 @@ impl OwnerCatalog {
             }
         }
         let tracks = offers.into_iter().map(|(key, offers)| (key, Track::new(key, offers))).collect();
-        Self { id, name: name.into(), apps, channels, platforms, archs, tracks, newest, versions }
+        let settings = OwnerSettings::default();
+        Self { id, name: name.into(), apps, channels, platforms, archs, settings, tracks, newest, versions }
+    }
+
+    /// The same catalog under these settings.
+    #[must_use]
+    pub fn with(self, settings: OwnerSettings) -> Self {
+        Self { settings, ..self }
     }
 
     /// What was published for that app, channel, platform and architecture.

@@ -15,7 +15,7 @@ use crate::background::Background;
 use crate::catalog::Catalog;
 use crate::catalog::sessions::Token;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, RedisSettings};
 use crate::http;
 use crate::http::server::Gate;
 use crate::keep::{self, Keeper};
@@ -114,7 +114,10 @@ impl App {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog = Arc::new(Catalog::open_or_kept(&config, clock.clone()).await?);
         let store = Arc::new(match config.redis() {
-            Some(redis) => Store::open_redis(redis, catalog.installation()).await?,
+            Some(redis) => {
+                let redis = RedisSettings { retention: catalog.retention(), ..redis };
+                Store::open_redis(redis, catalog.installation()).await?
+            }
             None => Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?,
         });
         let limits = Limits {
@@ -126,7 +129,7 @@ impl App {
         let spool = Arc::new(spool);
         let settings = ship::Settings {
             interval: config.flush_interval,
-            retention_days: config.retention_days,
+            retention: catalog.retention(),
             replay_window: config.replay_window,
             replay_bytes: config.replay_window_bytes,
         };
@@ -136,11 +139,11 @@ impl App {
         let background = Background::new()?;
         let cache_bytes = usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX);
         let cache = Arc::new(SegmentCache::new(cache_bytes, background.clone()));
-        let keeping = keep::Settings { retention_days: config.retention_days, replay_window: config.replay_window };
+        let keeping = keep::Settings { retention: catalog.retention(), replay_window: config.replay_window };
         let keeper =
             Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), (keeping, background.clone()));
         let reports =
-            Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), (config.retention_days, background));
+            Reports::new(store.clone(), cache, shipping.clone(), clock.clone(), (catalog.retention(), background));
         let recorder = Recorder::new(spool.clone(), clock.clone());
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));

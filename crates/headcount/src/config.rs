@@ -15,6 +15,8 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use crate::retention::Retention;
+
 pub use self::dotenv::{parse_dotenv, read_dotenv};
 pub use self::flags::ServeArgs;
 pub use self::redis_url::{RedisNode, RedisSettings, RedisTarget, Topology};
@@ -145,7 +147,7 @@ impl Config {
             sentinel_password: self.redis_sentinel_password.clone(),
             ca_file: self.redis_ca_file.clone(),
             prefix: self.redis_prefix.clone(),
-            retention_days: self.retention_days,
+            retention: Retention::of_installation(self.retention_days),
             replay_window: self.replay_window,
         }
     }

@@ -10,6 +10,7 @@ use headcount_engine::device::{BadDeviceId, DeviceId};
 use headcount_engine::dimension::Dimension;
 use headcount_engine::format::{self, seal, unseal};
 use headcount_engine::id::{AppId, Id, OwnerId};
+use headcount_engine::personal::Personal;
 use headcount_engine::report::{Filters, Query, Source, evaluate};
 use headcount_engine::row;
 use headcount_engine::segment::Segment;
@@ -29,10 +30,11 @@ const TODAY: Day = Day(20_600);
 pub type Target = fn(&[u8]);
 
 /// All targets, each with the name of its corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("check_query", check_query),
     ("version_order", version_order),
     ("device_id", device_id),
+    ("personal", personal),
     ("row", spool_row),
     ("segment", segment),
     ("telemetry_query", telemetry_query),
@@ -108,16 +110,37 @@ pub fn device_id(bytes: &[u8]) {
             && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._:{}-".contains(byte))
     };
     match (&device, &values[..]) {
-        (Device::Unnamed, [] | [[]]) | (Device::Bad, [_, _, ..]) => {}
+        (Device::Unnamed, [] | [[]]) | (Device::Bad(None), [_, _, ..]) => {}
         (Device::Named(id), [value]) => {
             assert!(accepted(value) && id.as_str().as_bytes() == *value);
             assert_ne!(id.pseudonym(&[0; 32], OWNER), id.pseudonym(&[1; 32], OWNER));
         }
-        (Device::Bad, [value]) => {
+        (Device::Bad(personal), [value]) => {
+            assert_eq!(*personal, Personal::of(value));
             let refused = std::str::from_utf8(value).map(str::parse::<DeviceId>);
             assert!(!accepted(value) || refused == Ok(Err(BadDeviceId::Shared)));
         }
-        (Device::Unnamed | Device::Named(_) | Device::Bad, _) => panic!("{device:?} of {values:?}"),
+        (Device::Unnamed | Device::Named(_) | Device::Bad(_), _) => panic!("{device:?} of {values:?}"),
+    }
+}
+
+/// Lines that may look as if they named a person.
+pub fn personal(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n').take(8) {
+        let Some(found) = Personal::of(line) else { continue };
+        assert!((2..=128).contains(&line.len()), "{found:?} of {} bytes", line.len());
+        let digits = line.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let has = |wanted: u8| line.contains(&wanted);
+        assert!(match found {
+            Personal::Email => has(b'@') && has(b'.'),
+            Personal::Ipv4 => has(b'.') && digits >= 4,
+            Personal::Ipv6 => has(b':'),
+            Personal::Mac => has(b':') || has(b'-') || has(b'.'),
+            Personal::Phone => (8..=15).contains(&digits.saturating_sub(2)) || (8..=15).contains(&digits),
+            Personal::Imei => digits == 15 && line.len() == 15,
+            Personal::Jwt => line.starts_with(b"eyJ"),
+        });
+        assert_eq!(Personal::of(&[line, b"/"].concat()), None);
     }
 }
 

@@ -23,6 +23,7 @@ pub mod password;
 pub mod private;
 pub mod record;
 pub mod report;
+pub mod retention;
 pub mod ship;
 pub mod spool;
 pub mod store;

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::error::{Code, Error};
+use crate::retention::Retention;
 use crate::ship::Shipping;
 use crate::store::cache::SegmentCache;
 use crate::store::{DictionaryState, Store, StoreError};
@@ -35,7 +36,7 @@ pub struct Reports {
     cache: Arc<SegmentCache>,
     shipping: Shipping,
     clock: Clock,
-    retention_days: u32,
+    retention: Retention,
     background: Background,
     places: Mutex<HashMap<OwnerId, Arc<Places>>>,
 }
@@ -110,9 +111,9 @@ impl Reports {
         cache: Arc<SegmentCache>,
         shipping: Shipping,
         clock: Clock,
-        (retention_days, background): (u32, Background),
+        (retention, background): (Retention, Background),
     ) -> Self {
-        Self { store, cache, shipping, clock, retention_days, background, places: Mutex::default() }
+        Self { store, cache, shipping, clock, retention, background, places: Mutex::default() }
     }
 
     /// About how many bytes the segments in memory take.
@@ -120,9 +121,9 @@ impl Reports {
         self.cache.bytes()
     }
 
-    /// The oldest day that is reported now.
-    pub fn first_day(&self) -> Day {
-        self.clock.now().day().plus(-(self.retention_days as i32))
+    /// The oldest day of an owner that is reported now.
+    pub fn first_day(&self, owner: OwnerId) -> Day {
+        self.retention.first_day(owner, self.clock.now().day())
     }
 
     /// Answers a question by that function, in the background. The answer includes every event that this instance
@@ -139,7 +140,7 @@ impl Reports {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
         let _place = places.take().await?;
         self.flush().await?;
-        let (as_of, first_day) = (self.clock.now(), self.first_day());
+        let (as_of, first_day) = (self.clock.now(), self.first_day(owner));
         // Every retained day is asked for, whatever the range: the known versions are those of the whole retention. An
         // import may be up to an hour ahead of the clock, and so be of tomorrow.
         let segments = self.cache.segments(&self.store, owner, first_day..=as_of.day().plus(1)).await?;

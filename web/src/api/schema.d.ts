@@ -1664,6 +1664,10 @@ export interface paths {
                     version: string;
                 };
                 header?: {
+                    /** @description The same. */
+                    DNT?: string | null;
+                    /** @description `1`: the request is answered and not counted, unless the owner has settled something else. */
+                    "Sec-GPC"?: string | null;
                     /**
                      * @description A stable, anonymous id of the installation, such as a random UUID. Without it the request is answered and not
                      *      counted.
@@ -1738,6 +1742,10 @@ export interface paths {
                     version?: string | null;
                 };
                 header?: {
+                    /** @description The same. */
+                    DNT?: string | null;
+                    /** @description `1`: the request is answered and not counted, unless the owner has settled something else. */
+                    "Sec-GPC"?: string | null;
                     /**
                      * @description A stable, anonymous id of the installation, such as a random UUID. Without it the request is answered and not
                      *      counted.
@@ -1870,6 +1878,91 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what is settled about the devices that are counted
+         * @description May be called by administrators.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The settings of an administrator. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Settings"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Settle something anew; what is not given stays
+         * @description May be called by administrators.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description What is to be settled anew; what is not given stays. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SettingsUpdate"];
+                };
+            };
+            responses: {
+                /** @description The settings of an administrator. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Settings"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2568,6 +2661,22 @@ export interface components {
             /** @description When it was last written, as RFC 3339 with milliseconds. */
             Updated_at: string;
         };
+        /** @description The settings of one app. */
+        AppSettings: {
+            /** @description Its name. */
+            app: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Whether its checks are counted; they are answered in any case. */
+            telemetry: boolean;
+        };
+        /** @description What is to be settled anew of one app. */
+        AppSettingsUpdate: {
+            /** @description Its id. */
+            id: string;
+            /** @description Whether its checks are counted. */
+            telemetry: boolean;
+        };
         /** @description An app was changed. */
         AppUpdated: {
             /** @description Always true. */
@@ -2914,14 +3023,6 @@ export interface components {
              */
             unique_clients: number;
         };
-        /** @description The header as the API's description shows it. */
-        DeviceHeader: {
-            /**
-             * @description A stable, anonymous id of the installation, such as a random UUID. Without it the request is answered and not
-             *      counted.
-             */
-            "X-Device-ID"?: string | null;
-        };
         /** @description Why a request failed. */
         ErrorBody: {
             /** @description The form that would have been accepted. */
@@ -2961,6 +3062,18 @@ export interface components {
             "Import-Chunk"?: number | null;
             /** @description The id of an import in chunks: a UUID. A chunk counts once, however often it is sent. */
             "Import-Id"?: string | null;
+        };
+        /** @description The headers as the API's description shows them. */
+        Headers2: {
+            /** @description The same. */
+            DNT?: string | null;
+            /** @description `1`: the request is answered and not counted, unless the owner has settled something else. */
+            "Sec-GPC"?: string | null;
+            /**
+             * @description A stable, anonymous id of the installation, such as a random UUID. Without it the request is answered and not
+             *      counted.
+             */
+            "X-Device-ID"?: string | null;
         };
         /** @description The process lives. */
         Health: {
@@ -3483,6 +3596,39 @@ export interface components {
             platform?: string | null;
             /** @description `true` or `false`; any other text restricts nothing. */
             published?: string | null;
+        };
+        /** @description The settings of an administrator. */
+        Settings: {
+            /** @description The apps in the order of their creation. */
+            apps: components["schemas"]["AppSettings"][];
+            /**
+             * Format: uint32
+             * @description Those of the installation.
+             */
+            installation_retention_days: number;
+            /** @description Whether a device is left out whose user says by `Sec-GPC: 1` or `DNT: 1` that it is not to be counted. */
+            opt_out_signals: boolean;
+            /**
+             * Format: uint32
+             * @description Days before today for which every device is kept; `null` stands for those of the installation.
+             */
+            retention_days?: number | null;
+            /** @description Whether device ids are refused that look as if they named a person. */
+            strict_ids: boolean;
+        };
+        /** @description What is to be settled anew; what is not given stays. */
+        SettingsUpdate: {
+            /** @description The apps of which something is to be settled anew. */
+            apps?: components["schemas"]["AppSettingsUpdate"][];
+            /** @description Whether `Sec-GPC: 1` and `DNT: 1` keep a device from being counted. */
+            opt_out_signals?: boolean | null;
+            /**
+             * Format: uint32
+             * @description Days before today for which every device is kept, 1 to 400; `null` stands for those of the installation.
+             */
+            retention_days?: number | null;
+            /** @description Whether device ids are refused that look as if they named a person. */
+            strict_ids?: boolean | null;
         };
         /** @description An administrator was created. */
         SignedUp: {

@@ -17,6 +17,7 @@ mod rows;
 mod seal;
 pub mod search;
 pub mod sessions;
+pub mod settings;
 mod snapshot;
 pub mod team;
 pub mod tokens;
@@ -24,6 +25,7 @@ pub mod totals;
 pub mod updaters;
 pub mod users;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -31,7 +33,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use headcount_engine::day::Millis;
-use headcount_engine::id::Id;
+use headcount_engine::id::{Id, OwnerId};
 use headcount_engine::name::UserName;
 use headcount_engine::snapshot::CatalogSnapshot;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
@@ -45,6 +47,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::installation::Installation;
+use crate::retention::Retention;
 
 pub use self::database::newest_format;
 pub use self::open::OpenError;
@@ -65,6 +68,8 @@ pub struct Catalog {
     clock: Clock,
     keys: Arc<Keys>,
     snapshot: ArcSwap<CatalogSnapshot>,
+    // What owners have settled, for those who store and report.
+    retention: Retention,
     // The administrator that a setting makes the default owner.
     default_owner: Option<UserName>,
     // When the database was read last, and when the snapshot was loaded from it.
@@ -140,6 +145,7 @@ impl Catalog {
             pool: ArcSwap::from_pointee(pool),
             clock,
             keys,
+            retention: Retention::of_installation(config.retention_days),
             default_owner: config.default_owner.clone(),
             kept_file: kept::file(config),
             snapshot: ArcSwap::from_pointee(CatalogSnapshot::default()),
@@ -160,11 +166,14 @@ impl Catalog {
         let failed = |cause| OpenError::of(&place, cause);
         let pool = place.pool().map_err(failed)?;
         let snapshot = snapshot::build(kept.rows, config.default_owner.as_ref()).map_err(failed)?;
+        let retention = Retention::of_installation(config.retention_days);
+        retention.settle(settled(&snapshot));
         Ok(Self {
             place,
             pool: ArcSwap::from_pointee(pool),
             clock,
             keys,
+            retention,
             default_owner: config.default_owner.clone(),
             kept_file: kept::file(config),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -186,6 +195,11 @@ impl Catalog {
     /// What checks see now.
     pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
         self.snapshot.load_full()
+    }
+
+    /// For how many days the devices of which owner are kept, as of the snapshot.
+    pub fn retention(&self) -> Retention {
+        self.retention.clone()
     }
 
     /// Who this installation is.
@@ -226,6 +240,7 @@ impl Catalog {
         if current != *shown {
             let (revision, rows) = self.read_rows().await?;
             let snapshot = snapshot::build(rows, self.default_owner.as_ref())?;
+            self.retention.settle(settled(&snapshot));
             self.snapshot.store(Arc::new(snapshot));
             *shown = revision;
             self.loaded_at.store(self.clock.now().0, Ordering::Relaxed);
@@ -295,6 +310,11 @@ impl Catalog {
         self.refresh().await?;
         Ok(())
     }
+}
+
+/// For how many days the devices of those owners are kept who have settled it.
+fn settled(snapshot: &CatalogSnapshot) -> HashMap<OwnerId, u32> {
+    snapshot.owners().filter_map(|owner| Some((owner.id, owner.settings.retention_days?))).collect()
 }
 
 /// A fresh random id.

@@ -22,6 +22,18 @@ pub(super) struct Rows {
 pub(super) struct OwnerRow {
     pub(super) id: String,
     pub(super) name: String,
+    /// 0 stands for those of the installation.
+    #[serde(default)]
+    pub(super) retention_days: i64,
+    #[serde(default = "yes")]
+    pub(super) opt_out_signals: bool,
+    #[serde(default)]
+    pub(super) strict_ids: bool,
+}
+
+/// What a switch says that was not kept yet.
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +45,9 @@ pub(super) struct ResourceRow {
     pub(super) deleted: bool,
     /// The names that it had before.
     pub(super) former: Vec<String>,
+    /// Whether checks of it are counted: of apps only.
+    #[serde(default = "yes")]
+    pub(super) telemetry: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,9 +84,18 @@ impl Rows {
             artifacts: read_artifacts(transaction).await?,
             ..Self::default()
         };
-        let owners = sqlx::query("SELECT id, name FROM users WHERE role = 'administrator' ORDER BY seq");
+        let owners = sqlx::query(
+            "SELECT id, name, retention_days, opt_out_signals, strict_ids FROM users \
+             WHERE role = 'administrator' ORDER BY seq",
+        );
         for row in owners.fetch_all(&mut **transaction).await? {
-            rows.owners.push(OwnerRow { id: row.try_get(0)?, name: row.try_get(1)? });
+            rows.owners.push(OwnerRow {
+                id: row.try_get(0)?,
+                name: row.try_get(1)?,
+                retention_days: row.try_get(2)?,
+                opt_out_signals: row.try_get::<i64, _>(3)? != 0,
+                strict_ids: row.try_get::<i64, _>(4)? != 0,
+            });
         }
         let default_owner = sqlx::query("SELECT default_owner FROM installation");
         rows.default_owner = default_owner.fetch_one(&mut **transaction).await?.try_get(0)?;
@@ -94,7 +118,8 @@ pub(super) async fn read_resources(
         former.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
     }
     let rows = sqlx::query(
-        "SELECT id, owner_id, kind, name, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END FROM resources \
+        "SELECT id, owner_id, kind, name, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, telemetry \
+         FROM resources \
          WHERE $1 = '' OR owner_id = $1 ORDER BY seq",
     )
     .bind(&only)
@@ -110,6 +135,7 @@ pub(super) async fn read_resources(
             kind: row.try_get(2)?,
             name: row.try_get(3)?,
             deleted: row.try_get::<i64, _>(4)? != 0,
+            telemetry: row.try_get::<i64, _>(5)? != 0,
         });
     }
     Ok(resources)

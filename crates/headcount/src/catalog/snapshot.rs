@@ -1,9 +1,10 @@
 //! From the rows to the snapshot that checks read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::name::UserName;
+use headcount_engine::settings::OwnerSettings;
 use headcount_engine::snapshot::{Artifact, CatalogSnapshot, Named, OwnerCatalog, Release};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
@@ -15,6 +16,7 @@ use crate::catalog::rows::{ArtifactRow, ReleaseRow, ResourceRow, Rows, read_reso
 struct OwnerParts {
     resources: [Vec<Named>; 4],
     releases: Vec<Release>,
+    uncounted_apps: HashSet<AppId>,
 }
 
 /// The snapshot of these rows. The default owner is the administrator of that name, or else the one that is stored.
@@ -35,7 +37,14 @@ pub(super) fn build(rows: Rows, default_owner: Option<&UserName>) -> Result<Cata
     for owner in rows.owners {
         let id = parse(&owner.id)?;
         let parts = owners.remove(&id).unwrap_or_default();
-        catalogs.push(OwnerCatalog::new(OwnerId(id), &owner.name, parts.resources, parts.releases));
+        let settings = OwnerSettings {
+            retention_days: u32::try_from(owner.retention_days).ok().filter(|&days| days > 0),
+            opt_out_signals: owner.opt_out_signals,
+            strict_ids: owner.strict_ids,
+            uncounted_apps: parts.uncounted_apps,
+        };
+        let catalog = OwnerCatalog::new(OwnerId(id), &owner.name, parts.resources, parts.releases);
+        catalogs.push(catalog.with(settings));
     }
     let default_owner = match default_owner {
         Some(name) => catalogs.iter().find(|catalog| *catalog.name == *name.as_str()).map(|catalog| catalog.id),
@@ -65,6 +74,9 @@ fn add_resource(owners: &mut HashMap<Id, OwnerParts>, row: ResourceRow) -> Resul
         former: row.former.into_iter().map(Into::into).collect(),
     };
     let of_owner = owners.entry(parse(&row.owner)?).or_default();
+    if !row.telemetry {
+        of_owner.uncounted_apps.insert(AppId(named.id));
+    }
     if let Some(at) = Kind::ALL.iter().position(|known| known.as_str() == row.kind) {
         of_owner.resources[at].push(named);
     }

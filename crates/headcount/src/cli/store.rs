@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat, RedisSettings, RedisTarget};
 use crate::installation::Installation;
+use crate::retention::Retention;
 use crate::store::Store;
 use crate::store::copy::{Copied, Copy};
 
@@ -48,7 +49,7 @@ struct CopyArgs {
 }
 
 /// Where a store lives.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Place {
     Embedded(PathBuf),
     Redis(Box<RedisSettings>),
@@ -78,11 +79,12 @@ pub(super) fn run(args: StoreArgs) -> Result<(), Failure> {
 async fn copy(config: &Config, (from, to): (&Place, &Place)) -> anyhow::Result<Copied> {
     let catalog = Catalog::open(config, Clock::wall()).await?;
     let installation = catalog.installation();
-    let (from, to) = (from.open(installation).await?, to.open_to_copy(installation).await?);
+    let retention = catalog.retention();
+    let from = from.with(&retention).open(installation).await?;
+    let to = to.with(&retention).open_to_copy(installation).await?;
     let now = Clock::wall().now();
-    let first = now.day().plus(-i32::try_from(config.retention_days).unwrap_or(i32::MAX));
     let bar = progress();
-    let copy = Copy { from: &from, to: &to, first, now };
+    let copy = Copy { from: &from, to: &to, retention, now };
     let copied = copy.run(|done, total| {
         bar.set_length(total);
         bar.set_position(done);
@@ -132,6 +134,15 @@ impl Place {
                 Ok(Self::Redis(Box::new(config.redis_at(target))))
             }
         }
+    }
+
+    /// The same, with what owners have settled.
+    fn with(&self, retention: &Retention) -> Self {
+        let mut place = self.clone();
+        if let Self::Redis(redis) = &mut place {
+            redis.retention = retention.clone();
+        }
+        place
     }
 
     fn folder(&self) -> Option<&Path> {

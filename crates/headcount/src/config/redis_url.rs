@@ -7,6 +7,8 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 
+use crate::retention::Retention;
+
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
@@ -162,8 +164,8 @@ pub struct RedisSettings {
     pub sentinel_password: Option<SecretString>,
     /// What all keys begin with.
     pub prefix: String,
-    /// Days before today that reports show.
-    pub retention_days: u32,
+    /// For how many days devices are kept.
+    pub retention: Retention,
     /// How long keys stay after that.
     pub replay_window: std::time::Duration,
 }

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use headcount_api::error::ErrorBody;
 use headcount_engine::dimension::Status;
 use headcount_engine::event::Event;
+use headcount_engine::id::AppId;
 use headcount_engine::name::{AppName, PartName};
 use headcount_engine::version::Version;
 use schemars::JsonSchema;
@@ -78,8 +79,9 @@ impl Beacon {
             SkipReason::Refused
         };
         let owner = catalog.owner_named(self.owner.as_deref()).ok_or_else(|| unknown(Unknown::Owner))?;
-        if owner.apps.resolve(self.app.as_str()).is_none() {
-            return Err(unknown(Unknown::App));
+        let of_app = owner.apps.resolve(self.app.as_str()).ok_or_else(|| unknown(Unknown::App))?;
+        if !owner.settings.counts(AppId(of_app)) {
+            return Err(SkipReason::Disabled);
         }
         let track = owner.track_named(&self.app, self.place.each_ref()).ok_or(SkipReason::Refused)?;
         Sighting { owner, track, version: self.version.as_ref(), status: self.status }.event(app, sender)

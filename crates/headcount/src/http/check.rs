@@ -15,6 +15,7 @@ use headcount_api::check::CheckReply;
 use headcount_api::error::ErrorBody;
 use headcount_engine::check::{Check, Refusal, decide};
 use headcount_engine::event::Event;
+use headcount_engine::id::AppId;
 use headcount_engine::name::{AppName, BadName, PartName};
 use headcount_engine::snapshot::CatalogSnapshot;
 use headcount_engine::version::{BadVersion, Version};
@@ -42,19 +43,13 @@ async fn check_version(State(app): State<App>, asked: Asked) -> Response {
 
 fn answer(app: &App, catalog: &CatalogSnapshot, asked: Asked) -> (Response, Result<Event, SkipReason>) {
     let Asked { check, sender } = asked;
-    let decided = check.and_then(|check| match decide(catalog, &check, sender.device.id()) {
+    let parsed = check.map_err(|error| (error, SkipReason::Refused));
+    let decided = parsed.and_then(|check| match decide(catalog, &check, sender.device.id()) {
         Ok(decision) => Ok((check.version, decision)),
-        Err(refusal) => {
-            if refusal == Refusal::UnknownApp {
-                let is_known = catalog.owner_named(check.owner.as_deref()).is_some();
-                app.recorder.count_unknown(if is_known { Unknown::App } else { Unknown::Owner });
-            }
-            tally(app, &refusal);
-            Err(refusal.into())
-        }
+        Err(refusal) => Err((refusal.clone().into(), refused(app, catalog, (&check, &refusal)))),
     });
     match decided {
-        Err(error) => (error.into_response(), Err(SkipReason::Refused)),
+        Err((error, reason)) => (error.into_response(), Err(reason)),
         Ok((version, decision)) => {
             let (version, status) = (Some(&version), Some(decision.status));
             let sighting = Sighting { owner: decision.owner, track: decision.track, version, status };
@@ -63,11 +58,24 @@ fn answer(app: &App, catalog: &CatalogSnapshot, asked: Asked) -> (Response, Resu
     }
 }
 
+/// Counts a check that the catalog has no answer to, and says why it has no event.
+fn refused(app: &App, catalog: &CatalogSnapshot, (check, refusal): (&Check, &Refusal)) -> SkipReason {
+    let owner = catalog.owner_named(check.owner.as_deref());
+    if *refusal == Refusal::UnknownApp {
+        app.recorder.count_unknown(if owner.is_some() { Unknown::App } else { Unknown::Owner });
+    }
+    let of_app = owner.and_then(|owner| Some((owner, AppId(owner.apps.resolve(check.app.as_str())?))));
+    if of_app.is_some_and(|(owner, of_app)| !owner.settings.counts(of_app)) {
+        return SkipReason::Disabled;
+    }
+    if app.config.telemetry {
+        tally(app, refusal);
+    }
+    SkipReason::Refused
+}
+
 /// Counts a check that an existing application could not answer.
 fn tally(app: &App, refusal: &Refusal) {
-    if !app.config.telemetry {
-        return;
-    }
     if let Some(unserved) = refusal.unserved() {
         let lack = &unserved.lack;
         app.recorder.tally(unserved.owner, unserved.app, lack.kind(), &lack.to_string());

@@ -13,6 +13,7 @@ use axum::response::Response;
 use headcount_engine::device::DeviceId;
 use headcount_engine::dimension::{Status, Value};
 use headcount_engine::event::Event;
+use headcount_engine::personal::{self, Personal};
 use headcount_engine::snapshot::{OwnerCatalog, Track};
 use headcount_engine::version::Version;
 use schemars::JsonSchema;
@@ -22,6 +23,8 @@ use crate::http::server::Source;
 use headcount_engine::recorded::{Recorded, SkipReason};
 
 const DEVICE: HeaderName = HeaderName::from_static("x-device-id");
+/// The headers by which browsers and others say that a user does not want to be counted.
+const OPT_OUT: [HeaderName; 2] = [HeaderName::from_static("sec-gpc"), HeaderName::from_static("dnt")];
 const OUTCOME: HeaderName = HeaderName::from_static("headcount");
 
 /// What a request says of the device that sends it.
@@ -29,8 +32,8 @@ const OUTCOME: HeaderName = HeaderName::from_static("headcount");
 pub(crate) enum Device {
     /// Nothing.
     Unnamed,
-    /// Something that cannot serve as a device id.
-    Bad,
+    /// Something that cannot serve as a device id, and what it looks like.
+    Bad(Option<Personal>),
     /// Its id.
     Named(DeviceId),
 }
@@ -43,9 +46,10 @@ impl Device {
             (None, _) => Self::Unnamed,
             (Some(value), None) if value.is_empty() => Self::Unnamed,
             (Some(value), None) => {
-                value.to_str().ok().and_then(|text| text.parse().ok()).map_or(Self::Bad, Self::Named)
+                let named = value.to_str().ok().and_then(|text| text.parse().ok());
+                named.map_or_else(|| Self::Bad(Personal::of(value.as_bytes())), Self::Named)
             }
-            (Some(_), Some(_)) => Self::Bad,
+            (Some(_), Some(_)) => Self::Bad(None),
         }
     }
 
@@ -53,7 +57,16 @@ impl Device {
     pub(super) fn id(&self) -> Option<&DeviceId> {
         match self {
             Self::Named(id) => Some(id),
-            Self::Unnamed | Self::Bad => None,
+            Self::Unnamed | Self::Bad(_) => None,
+        }
+    }
+
+    /// What the id looks like, if it looks as if it named a person.
+    fn personal(&self) -> Option<Personal> {
+        match self {
+            Self::Unnamed => None,
+            Self::Bad(personal) => *personal,
+            Self::Named(id) => Personal::of(id.as_str().as_bytes()),
         }
     }
 }
@@ -63,6 +76,8 @@ impl Device {
 pub(super) struct Sender {
     /// What it says of itself.
     pub(super) device: Device,
+    // Whether its user does not want it to be counted.
+    opts_out: bool,
     // Where it is, if that matters.
     source: Option<IpAddr>,
 }
@@ -71,26 +86,37 @@ impl Sender {
     /// The sender of a request.
     pub(super) fn of(parts: &Parts) -> Self {
         let source = parts.extensions.get::<Source>().and_then(|source| source.0);
-        Self { device: Device::of(&parts.headers), source }
+        Self { device: Device::of(&parts.headers), opts_out: opts_out(&parts.headers), source }
     }
 }
 
-/// The header as the API's description shows it.
+/// Whether one of the headers says that whoever sends it does not want to be counted.
+fn opts_out(headers: &HeaderMap) -> bool {
+    OPT_OUT.iter().any(|header| headers.get_all(header).iter().any(|value| value == "1"))
+}
+
+/// The headers as the API's description shows them.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct DeviceHeader {
+struct Headers {
     /// A stable, anonymous id of the installation, such as a random UUID. Without it the request is answered and not
     /// counted.
     #[serde(rename = "X-Device-ID")]
     #[schemars(regex(pattern = DeviceId::ACCEPTED))]
     device: Option<String>,
+    /// `1`: the request is answered and not counted, unless the owner has settled something else.
+    #[serde(rename = "Sec-GPC")]
+    global_privacy_control: Option<String>,
+    /// The same.
+    #[serde(rename = "DNT")]
+    do_not_track: Option<String>,
 }
 
-/// Describes the parameters of a route that parses them by hand, and the header.
+/// Describes the parameters of a route that parses them by hand, and the headers.
 pub(super) fn describe<T: JsonSchema>(ctx: &mut GenContext, operation: &mut Operation) {
     axum::extract::Query::<T>::operation_input(ctx, operation);
-    let header = ctx.schema.subschema_for::<DeviceHeader>();
-    let parameters = parameters_from_schema(ctx, header, ParamLocation::Header);
+    let headers = ctx.schema.subschema_for::<Headers>();
+    let parameters = parameters_from_schema(ctx, headers, ParamLocation::Header);
     add_parameters(ctx, operation, parameters);
 }
 
@@ -106,17 +132,27 @@ pub(super) struct Sighting<'a> {
 impl Sighting<'_> {
     /// The event to keep, with the time of now, or the reason why there is none.
     pub(super) fn event(&self, app: &App, sender: &Sender) -> Result<Event, SkipReason> {
-        if !app.config.telemetry {
+        let (owner, settings, of_app) = (self.owner.id, &self.owner.settings, self.track.key().app);
+        if !app.config.telemetry || !settings.counts(of_app) {
             return Err(SkipReason::Disabled);
         }
-        let (owner, of_app) = (self.owner.id, self.track.key().app);
         let skipped = |reason: SkipReason| {
             app.recorder.tally(owner, of_app, SKIPPED, reason.name());
             reason
         };
+        if sender.opts_out && settings.opt_out_signals {
+            return Err(skipped(SkipReason::OptOut));
+        }
+        let personal = sender.device.personal();
+        if let Some(personal) = personal {
+            app.recorder.tally(owner, of_app, personal::TALLY, personal.name());
+        }
         let device = match &sender.device {
             Device::Unnamed => return Err(skipped(SkipReason::NoDevice)),
-            Device::Bad => return Err(skipped(SkipReason::BadDevice)),
+            Device::Bad(_) => return Err(skipped(SkipReason::BadDevice)),
+            Device::Named(_) if settings.strict_ids && personal.is_some() => {
+                return Err(skipped(SkipReason::BadDevice));
+            }
             Device::Named(id) => id.pseudonym(&app.catalog.installation().secret, owner),
         };
         let at = app.clock.now();

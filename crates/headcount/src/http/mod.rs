@@ -26,6 +26,7 @@ pub mod scope;
 mod search;
 pub mod server;
 mod session;
+mod settings;
 mod setup;
 mod team;
 mod tokens;
@@ -108,6 +109,7 @@ fn routes() -> Routes {
         .merge(check::routes())
         .merge(beacon::routes())
         .merge(session::routes())
+        .merge(settings::routes())
         .merge(setup::routes())
         .merge(users::routes())
         .merge(team::routes())

@@ -22,6 +22,7 @@ use crate::background::Background;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::retention::Retention;
 use crate::store::cache::{SegmentCache, Segments};
 use crate::store::{Damage, Head, Store};
 
@@ -29,10 +30,10 @@ use crate::store::{Damage, Head, Store};
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the keeper needs to know.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    /// Days before today that reports show.
-    pub retention_days: u32,
+    /// For how many days devices are kept.
+    pub retention: Retention,
     /// How long times are kept after a day's end, and after the newest batch that brought it an event.
     pub replay_window: Duration,
 }
@@ -52,8 +53,8 @@ pub struct Keeper {
 
 #[derive(Debug, Default)]
 struct Progress {
-    // The day for which expiry and rebuilding have been done.
-    kept_for: Option<Day>,
+    // For which day, and which retention of owners, expiry and rebuilding have been done.
+    kept_for: Option<(Day, Arc<HashMap<OwnerId, u32>>)>,
     totalled: HashMap<OwnerId, Totalled>,
 }
 
@@ -85,7 +86,8 @@ impl Keeper {
         self.damage.load_full()
     }
 
-    /// One round: erases, expires and rebuilds once a day, compacts what has grown, keeps the totals of days that were
+    /// One round: erases, expires and rebuilds once a day and when owners have settled another
+    /// retention, compacts what has grown, keeps the totals of days that were
     /// compacted or have closed, and looks what is damaged.
     pub async fn round(&self) -> Result<(), Error> {
         let kept = self.keep().await;
@@ -104,10 +106,11 @@ impl Keeper {
         let mut progress = self.progress.lock().await;
         self.erase().await?;
         let now = self.clock.now();
-        if progress.kept_for != Some(now.day()) {
+        let today = (now.day(), self.settings.retention.of_owners());
+        if progress.kept_for.as_ref() != Some(&today) {
             self.expire(now).await?;
             self.rebuild(now).await?;
-            progress.kept_for = Some(now.day());
+            progress.kept_for = Some(today);
         }
         let mut by_owner: HashMap<OwnerId, Vec<Head>> = HashMap::new();
         for head in self.store.heads().await? {
@@ -136,17 +139,17 @@ impl Keeper {
     }
 
     async fn expire(&self, now: Millis) -> Result<(), Error> {
-        let retention = i64::from(self.settings.retention_days) * headcount_engine::day::DAY_MILLIS;
-        let marks_before = Millis(now.0 - retention - self.replay_millis());
         for owner in self.store.owners().await? {
-            self.store.expire(owner, self.first_day(now), marks_before, now).await?;
+            let retention = i64::from(self.settings.retention.days(owner)) * headcount_engine::day::DAY_MILLIS;
+            let marks_before = Millis(now.0 - retention - self.replay_millis());
+            self.store.expire(owner, self.first_day(owner, now), marks_before, now).await?;
         }
         Ok(())
     }
 
-    /// The oldest day that reports show.
-    fn first_day(&self, now: Millis) -> Day {
-        now.day().plus(-(self.settings.retention_days as i32))
+    /// The oldest day of an owner that reports show.
+    fn first_day(&self, owner: OwnerId, now: Millis) -> Day {
+        self.settings.retention.first_day(owner, now.day())
     }
 
     fn replay_millis(&self) -> i64 {
@@ -155,7 +158,7 @@ impl Keeper {
 
     /// All segments of an owner that reports can show; an import may be of tomorrow.
     async fn retained(&self, owner: OwnerId, now: Millis) -> Result<Segments, Error> {
-        Ok(self.cache.segments(&self.store, owner, self.first_day(now)..=now.day().plus(1)).await?)
+        Ok(self.cache.segments(&self.store, owner, self.first_day(owner, now)..=now.day().plus(1)).await?)
     }
 }
 

@@ -35,7 +35,7 @@ impl Keeper {
         }
         let segments = self.retained(owner, now).await?;
         for &(app, day) in due.keys() {
-            let totals = self.totals_of(&segments, app, day).await?;
+            let totals = self.totals_of(owner, &segments, (app, day)).await?;
             let version = totals.version;
             self.catalog.keep_totals(owner, (app, day), totals).await?;
             known.insert((app, day), version);
@@ -43,11 +43,11 @@ impl Keeper {
         Ok(())
     }
 
-    async fn totals_of(&self, segments: &Segments, app: Option<AppId>, day: Day) -> Result<KeptTotals, Error> {
+    async fn totals_of(&self, owner: OwnerId, segments: &Segments, (app, day): TotalsKey) -> Result<KeptTotals, Error> {
         let of_day = segments.seen.iter().filter(|seen| seen.day == day && app.is_none_or(|app| seen.app == app));
         let version =
             of_day.fold(TotalsVersion::default(), |sum, seen| sum.with(seen.version.generation, seen.version.sequence));
-        let (sources, retention) = (sources(segments, app), self.settings.retention_days);
+        let (sources, retention) = (sources(segments, app), self.settings.retention.days(owner));
         let numbers = self.compute(move || daily_totals(&sources, day, retention)).await?;
         Ok(KeptTotals { version, incomplete: incomplete(segments, app).contains(&day), numbers })
     }

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::shipper::Shipper;
 use crate::clock::Clock;
+use crate::retention::Retention;
 use crate::spool::{Spool, SpoolError};
 use crate::store::{Store, StoreError};
 
@@ -30,8 +31,8 @@ use crate::store::{Store, StoreError};
 pub struct Settings {
     /// How often it ships without being asked.
     pub interval: Duration,
-    /// Days before today that reports show.
-    pub retention_days: u32,
+    /// For how many days devices are kept.
+    pub retention: Retention,
     /// How long shipped rows are kept, so that a store that lost something is filled again.
     pub replay_window: Duration,
     /// How many bytes of them at most, in all files of the spool.

@@ -200,7 +200,7 @@ impl Shipper {
         for loss in source.follow(&stored)? {
             tracing::warn!(owner = %loss.owner, spool = %source.id(), days_lost = loss.days.len(), "the store lost \
                 events that it had acknowledged; those that are kept are shipped again");
-            if self.adopt(source.id(), &loss, self.first_day(now), now).await? {
+            if self.adopt(source.id(), &loss, now).await? {
                 source.rewind(loss.owner, loss.kept)?;
             }
         }
@@ -216,8 +216,7 @@ impl Shipper {
             let Some(last) = rows.last() else { return Ok(()) };
             let owners: BTreeSet<OwnerId> = rows.iter().flat_map(DecodedRow::owners).copied().collect();
             for owner in owners {
-                let first_day = self.first_day(now);
-                if self.ship_owner(source, owner, &rows, (now, first_day)).await? == Shipped::StoreWentBack {
+                if self.ship_owner(source, owner, &rows, now).await? == Shipped::StoreWentBack {
                     setbacks += 1;
                     if setbacks > ATTEMPTS {
                         return Err(ShipError::Contended);
@@ -230,9 +229,9 @@ impl Shipper {
         }
     }
 
-    /// The oldest day that reports show.
-    fn first_day(&self, now: Millis) -> Day {
-        now.day().plus(-(self.settings.retention_days as i32))
+    /// The oldest day of an owner that reports show.
+    pub(super) fn first_day(&self, owner: OwnerId, now: Millis) -> Day {
+        self.settings.retention.first_day(owner, now.day())
     }
 
     /// Notes progress, drops what no store needs, and deletes files of which nothing is left.
@@ -252,7 +251,7 @@ impl Shipper {
             let spare = Spare {
                 shipped_before: Millis(now.0.saturating_sub(window)),
                 most_bytes,
-                first_day: self.first_day(now),
+                first_day: self.settings.retention.earliest_day(now.day()),
                 until,
             };
             match self.tidy(id, now, &spare) {

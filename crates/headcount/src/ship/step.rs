@@ -1,6 +1,6 @@
 //! The steps of one owner.
 
-use headcount_engine::day::{Day, Millis};
+use headcount_engine::day::Millis;
 use headcount_engine::id::OwnerId;
 use headcount_engine::mark::SpoolId;
 
@@ -26,8 +26,9 @@ impl Shipper {
         source: &mut Source,
         owner: OwnerId,
         rows: &[DecodedRow],
-        (now, first_day): (Millis, Day),
+        now: Millis,
     ) -> Result<Shipped, ShipError> {
+        let first_day = self.first_day(owner, now);
         for _ in 0..ATTEMPTS {
             if source.is_fork(owner)? {
                 return Ok(Shipped::Done);
@@ -70,13 +71,8 @@ impl Shipper {
 
     /// Marks the days incomplete of which the store lost something that is kept nowhere; `false` if somebody else has
     /// shipped under the same id meanwhile.
-    pub(super) async fn adopt(
-        &mut self,
-        spool: SpoolId,
-        loss: &Loss,
-        first_day: Day,
-        now: Millis,
-    ) -> Result<bool, ShipError> {
+    pub(super) async fn adopt(&mut self, spool: SpoolId, loss: &Loss, now: Millis) -> Result<bool, ShipError> {
+        let first_day = self.first_day(loss.owner, now);
         let lost: Vec<_> = loss.days.iter().copied().filter(|&(_, day)| day >= first_day).collect();
         for _ in 0..ATTEMPTS {
             let expected_dictionary = self.dictionary(loss.owner).await?.state();

@@ -12,6 +12,8 @@ use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::mark::{Mark, SpoolId};
 use headcount_engine::segment::Segment;
 
+use crate::retention::Retention;
+
 use super::cache::{Seen, merge_loaded};
 use super::{Applied, Compaction, DictionaryState, DictionaryTail, Head, Kept, Step, Store, StoreError, pieces};
 
@@ -55,8 +57,8 @@ pub struct Copy<'a> {
     pub from: &'a Store,
     /// The destination.
     pub to: &'a Store,
-    /// The oldest day that reports still show: older ones have expired.
-    pub first: Day,
+    /// For how many days devices are kept: older days have expired.
+    pub retention: Retention,
     /// The moment.
     pub now: Millis,
 }
@@ -92,6 +94,10 @@ impl Copy<'_> {
         self.end(&plan).await?;
         progress(total, total);
         Ok(copied)
+    }
+
+    fn first_day(&self, owner: OwnerId) -> Day {
+        self.retention.first_day(owner, self.now.day())
     }
 
     async fn plan(&self) -> Result<Plan, CopyError> {
@@ -159,7 +165,7 @@ impl Copy<'_> {
         apps: &BTreeSet<AppId>,
         (there, copied): (&BTreeMap<(OwnerId, AppId, Day), Head>, &mut Copied),
     ) -> Result<(), CopyError> {
-        if day < self.first {
+        if day < self.first_day(owner) {
             let expired = apps.iter().map(|&app| (app, day, self.now)).collect();
             return self.to.keep_expired(owner, expired, self.now).await.map_err(CopyError::Destination);
         }
@@ -244,7 +250,7 @@ impl Copy<'_> {
             }
         }
         let heads: BTreeSet<_> = self.to.heads().await?.iter().map(|head| (head.owner, head.day, head.app)).collect();
-        let shown = plan.heads.iter().filter(|((_, day), _)| *day >= self.first);
+        let shown = plan.heads.iter().filter(|((owner, day), _)| *day >= self.first_day(*owner));
         let expected = shown.flat_map(|(&(owner, day), apps)| apps.iter().map(move |&app| (owner, day, app)));
         if heads == expected.collect() { Ok(()) } else { Err(unexpected()) }
     }

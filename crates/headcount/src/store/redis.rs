@@ -92,10 +92,10 @@ impl Redis {
         self.link.shared.owner(owner)
     }
 
-    /// When the keys of a day go by themselves.
-    fn life_of(&self, day: Day) -> i64 {
+    /// When the keys of an owner's day go by themselves.
+    fn life_of(&self, owner: OwnerId, day: Day) -> i64 {
         let settings = &self.link.settings;
-        let days = settings.retention_days.try_into().unwrap_or(i32::MAX);
+        let days = settings.retention.days(owner).try_into().unwrap_or(i32::MAX);
         let window = i64::try_from(settings.replay_window.as_millis()).unwrap_or(i64::MAX);
         day.plus(days).plus(1).start().0.saturating_add(window)
     }
@@ -171,9 +171,9 @@ impl Redis {
     }
 }
 
-/// The longest life of the keys of some days and of a moment.
-fn longest(redis: &Redis, at: Millis, days: impl Iterator<Item = Day>) -> i64 {
-    days.chain([at.day()]).map(|day| redis.life_of(day)).fold(i64::MIN, i64::max)
+/// The longest life of the keys of some days of an owner, and of a moment.
+fn longest(redis: &Redis, (owner, at): (OwnerId, Millis), days: impl Iterator<Item = Day>) -> i64 {
+    days.chain([at.day()]).map(|day| redis.life_of(owner, day)).fold(i64::MIN, i64::max)
 }
 
 /// The distinct days, in order.

@@ -147,13 +147,15 @@ async fn of_writes_at_once_one_wins() {
 async fn the_database_is_copied_before_it_is_changed() {
     let directory = fresh_directory();
     let path = directory.join("catalog.db");
-    let copy = directory.join("catalog.before-2.db");
+    let format = headcount::catalog::newest_format();
+    let copy = directory.join(format!("catalog.before-{format}.db"));
+    let cut_off = directory.join(format!("catalog.before-{format}.part"));
     {
         let older = rusqlite::Connection::open(&path).unwrap();
         older.execute_batch("CREATE TABLE older (word TEXT); INSERT INTO older VALUES ('kept');").unwrap();
     }
     // What a copy that was cut off left behind is in nobody's way.
-    std::fs::write(directory.join("catalog.before-2.part"), "half").unwrap();
+    std::fs::write(&cut_off, "half").unwrap();
     drop(catalog_in(&directory).await);
 
     let words = |path: &Path| -> Vec<String> {
@@ -168,7 +170,7 @@ async fn the_database_is_copied_before_it_is_changed() {
     assert_eq!([words(&path), words(&copy)], [["kept"], ["kept"]]);
     assert_eq!([tables(&path), tables(&copy)], [1, 0]);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(!directory.join("catalog.before-2.part").exists());
+    assert!(!cut_off.exists());
 
     // Opened again, nothing changes, so nothing is copied.
     std::fs::remove_file(&copy).unwrap();

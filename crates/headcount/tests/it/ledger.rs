@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use headcount::config::RedisSettings;
 use headcount::installation::Installation;
+use headcount::retention::Retention;
 use headcount::store::{DictionaryState, Store};
 use headcount_engine::device::{DeviceId, Pseudonym};
 use headcount_engine::id::OwnerId;
@@ -223,7 +224,7 @@ impl Shop {
             sentinel_password: None,
             ca_file: None,
             prefix: "hc".to_owned(),
-            retention_days: 30,
+            retention: Retention::of_installation(30),
             replay_window: Duration::from_hours(24),
         };
         let store = Store::open_redis(settings, catalog.installation()).await.unwrap();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use headcount::background::Background;
 use headcount::clock::Clock;
 use headcount::installation::Installation;
+use headcount::retention::Retention;
 use headcount::ship::{self, Lagging, Settings, Shipping};
 use headcount::spool::{Limits, Spool, SpoolFile, StoredRow, files};
 use headcount::store::cache::SegmentCache;
@@ -127,7 +128,8 @@ fn limits() -> Limits {
 }
 
 fn settings() -> Settings {
-    Settings { interval: Duration::from_millis(50), retention_days: 30, replay_window: DAY, replay_bytes: 1 << 30 }
+    let retention = Retention::of_installation(30);
+    Settings { interval: Duration::from_millis(50), retention, replay_window: DAY, replay_bytes: 1 << 30 }
 }
 
 impl Machine {

@@ -10,6 +10,7 @@ use headcount_engine::device::DeviceId;
 use headcount_engine::dimension::{Dimension, Status, Value};
 use headcount_engine::event::{Event, Values};
 use headcount_engine::id::{AppId, Id};
+use headcount_engine::personal::Personal;
 use headcount_engine::snapshot::{NameIndex, OwnerCatalog};
 use headcount_engine::version::Version;
 use jiff::Timestamp;
@@ -47,13 +48,18 @@ pub(super) struct Against {
 }
 
 impl Against {
-    /// The event of a line, or what is wrong with it. The reason never repeats a device id.
-    pub(super) fn event(&self, line: &[u8]) -> Result<Event, String> {
+    /// The event of a line and what its device id looks like, or what is wrong with it. The reason never repeats a
+    /// device id.
+    pub(super) fn event(&self, line: &[u8]) -> Result<(Event, Option<Personal>), String> {
         let fields = parse(line)?;
         let app = required("app_name", &fields.app_name)?;
         let app = self.app(app)?;
         let device: DeviceId =
             required("device_id", &fields.device_id)?.parse().map_err(|error| wrong("device_id", error))?;
+        let personal = Personal::of(device.as_str().as_bytes());
+        if let Some(personal) = personal.filter(|_| self.catalog.settings.strict_ids) {
+            return Err(wrong("device_id", format!("looks personal ({})", personal.name())));
+        }
         let mut values = Values::default();
         values[Dimension::Version] = match text("version", &fields.version)? {
             None => None,
@@ -73,14 +79,20 @@ impl Against {
         }
         values[Dimension::Status] = status(&fields.is_latest)?.map(Status::value);
         let owner = self.catalog.id;
-        Ok(Event { owner, app, at: self.moment(&fields.at)?, device: device.pseudonym(&self.secret, owner), values })
+        let at = self.moment(&fields.at)?;
+        Ok((Event { owner, app, at, device: device.pseudonym(&self.secret, owner), values }, personal))
     }
 
     /// An app that may not be named is as one that does not exist.
     fn app(&self, name: &str) -> Result<AppId, String> {
         let resolved = self.catalog.apps.resolve(name).map(AppId);
         let app = resolved.filter(|app| self.apps.as_ref().is_none_or(|apps| apps.contains(app)));
-        app.ok_or_else(|| unknown("app_name"))
+        let app = app.ok_or_else(|| unknown("app_name"))?;
+        if self.catalog.settings.counts(app) {
+            Ok(app)
+        } else {
+            Err(wrong("app_name", "is an app that is not counted"))
+        }
     }
 
     fn moment(&self, given: &Json) -> Result<Millis, String> {

@@ -1,11 +1,16 @@
 //! The lines of a body, as it comes in: never more than one line of it is held.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
 use headcount_api::import::{ImportReply, LINE_BYTES, LineError, MOST_ERRORS};
+use headcount_engine::day::{Day, Millis};
 use headcount_engine::event::Event;
+use headcount_engine::id::{AppId, OwnerId};
+use headcount_engine::personal::{self, Personal};
+use headcount_engine::row::{Row, Tally};
 
 use super::line::{Against, too_long};
 use crate::error::{Code, Error};
@@ -39,6 +44,9 @@ impl Pieces {
     }
 }
 
+/// Under what an id that looks personal is counted.
+type Key = (OwnerId, AppId, Day, Personal);
+
 /// Reads lines: what became of them, and the events that they hold.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -52,12 +60,27 @@ pub(super) struct Reader {
     pub(super) reply: ImportReply,
     /// Their events, as far as nobody has taken them.
     pub(super) events: Vec<Event>,
+    // How often their ids looked personal, by the app and day under which it counts, as far as nobody has taken it.
+    personal: BTreeMap<Key, (Millis, u64)>,
 }
 
 impl Reader {
     pub(super) fn new(against: Against) -> Self {
         let reply = ImportReply::default();
-        Self { against, partial: Vec::new(), too_long: false, lines: 0, reply, events: Vec::new() }
+        let personal = BTreeMap::new();
+        Self { against, partial: Vec::new(), too_long: false, lines: 0, reply, events: Vec::new(), personal }
+    }
+
+    /// Takes at most so many events as a row, with what is tallied so far.
+    pub(super) fn take_row(&mut self, most: usize) -> Row {
+        let rest = self.events.split_off(self.events.len().min(most));
+        let events = std::mem::replace(&mut self.events, rest);
+        let tally = |((owner, app, _, looks), (at, count)): (Key, (Millis, u64))| {
+            let (kind, value) = (personal::TALLY.into(), looks.name().into());
+            Tally { owner, app, at, kind, value, count }
+        };
+        let tallies = std::mem::take(&mut self.personal).into_iter().map(tally);
+        Row { events, tallies: tallies.collect() }
     }
 
     /// Reads the lines that end in this piece.
@@ -101,8 +124,12 @@ impl Reader {
         self.too_long = false;
         self.partial.clear();
         match event {
-            Ok(event) => {
+            Ok((event, personal)) => {
                 self.reply.accepted += 1;
+                if let Some(kind) = personal {
+                    let key = (event.owner, event.app, event.at.day(), kind);
+                    self.personal.entry(key).or_insert((event.at, 0)).1 += 1;
+                }
                 self.events.push(event);
             }
             Err(error) => {

@@ -16,7 +16,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use headcount_api::error::ErrorBody;
 use headcount_api::import::{ImportLine, ImportReply};
-use headcount_engine::row::{self, Row};
+use headcount_engine::row;
 
 use self::line::Against;
 use self::lines::{Pieces, Reader};
@@ -74,7 +74,7 @@ async fn against(app: &App, caller: &Principal) -> Result<Against, Error> {
         catalog: catalog.ok_or_else(|| Error::internal("an owner without a catalog"))?,
         apps,
         secret: app.catalog.installation().secret,
-        first_day: app.reports.first_day(),
+        first_day: app.reports.first_day(caller.owner),
         now: app.clock.now(),
     })
 }
@@ -85,14 +85,12 @@ async fn import_whole(app: &App, (mut pieces, mut reader): (Pieces, Reader)) -> 
     while let Some(piece) = pieces.next().await? {
         reader.read(&piece);
         while reader.events.len() >= ROW_EVENTS {
-            let rest = reader.events.split_off(ROW_EVENTS);
-            let events = std::mem::replace(&mut reader.events, rest);
-            import.append(row::encode(&Row { events, ..Row::default() })).await?;
+            import.append(row::encode(&reader.take_row(ROW_EVENTS))).await?;
         }
     }
     reader.end();
     if !reader.events.is_empty() {
-        import.append(row::encode(&Row { events: reader.events, ..Row::default() })).await?;
+        import.append(row::encode(&reader.take_row(ROW_EVENTS))).await?;
     }
     if reader.reply.accepted > 0 {
         import.seal().await?;

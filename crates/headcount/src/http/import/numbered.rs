@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName};
 use headcount_api::import::{CHUNK_BYTES, CHUNK_LINES};
 use headcount_engine::id::OwnerId;
 use headcount_engine::mark::{Mark, SpoolId};
-use headcount_engine::row::{self, Row};
+use headcount_engine::row;
 use schemars::JsonSchema;
 
 use super::lines::{Pieces, Reader};
@@ -108,13 +108,13 @@ pub(super) async fn import(
     number: Number,
     body: (Pieces, Reader),
 ) -> Result<Vec<u8>, Error> {
-    let (reader, tag) = read(body).await?;
+    let (mut reader, tag) = read(body).await?;
     let (spool, mark) = (number.spool(owner), Mark { row: u64::from(number.chunk), tag });
     if let Some(reply) = stored_reply(app, owner, (spool, mark), number).await? {
         return Ok(reply);
     }
     let bytes = serde_json::to_vec(&reader.reply).map_err(Error::internal)?;
-    let row = Row { events: reader.events, ..Row::default() };
+    let row = reader.take_row(usize::MAX);
     let row = StoredRow { mark, body: row::encode(&row), receipt: Some(Receipt { owner, bytes }) };
     let shipped = app.store.marks(spool).await?.get(&owner).copied();
     let (journal, now) = (app.spool.clone(), app.clock.now());

@@ -48,7 +48,7 @@ impl Redis {
             .arg(first.to_string())
             .arg(marks_before.0)
             .arg(oldest)
-            .arg(longest(self, at, std::iter::empty()));
+            .arg(longest(self, (owner, at), std::iter::empty()));
         if reply::done(&self.link.write(call).await?)? {
             let mut command = redis::cmd("SREM");
             self.link.put(command.arg(self.link.shared.owners()).arg(owner.to_string()).clone()).await?;
@@ -68,7 +68,7 @@ impl Redis {
             names.extend(piece_names(&keys, &overview.space, *key, &head.base, head.pieces));
         }
         for (day, mut names) in by_day {
-            let (heads, life) = (keys.heads(&overview.space, day), self.life_of(day));
+            let (heads, life) = (keys.heads(&overview.space, day), self.life_of(owner, day));
             let mut ask = redis::cmd("PTTL");
             let left: i64 = reply::number(self.link.get(ask.arg(&heads).clone()).await?)?;
             if Clock::wall().now().0.saturating_add(left) >= life.saturating_sub(CLOSE) {
@@ -103,7 +103,7 @@ impl Redis {
             .keys([keys.receipts(), keys.blocks(&space)])
             .arg(app.map_or_else(String::new, |app| app.to_string()))
             .arg(at.0)
-            .arg(longest(self, at, std::iter::empty()))
+            .arg(longest(self, (owner, at), std::iter::empty()))
             .arg(Tag::random().to_string());
         self.link.write(call).await?;
         self.remove(owner, Which::Of(app)).await

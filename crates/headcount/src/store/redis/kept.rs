@@ -62,7 +62,7 @@ impl Redis {
         }
         // The next step of the owner gives it the life of the others.
         let mut expire = redis::cmd("PEXPIREAT");
-        expire.arg(&key).arg(longest(self, now, std::iter::empty()));
+        expire.arg(&key).arg(longest(self, (owner, now), std::iter::empty()));
         self.link.put(expire).await.map(drop)
     }
 

@@ -86,7 +86,7 @@ impl Redis {
             .arg(names.len())
             .arg(bytes)
             .arg(u8::from(timed))
-            .arg(self.life_of(day))
+            .arg(self.life_of(owner, day))
             .arg(&head.base)
             .arg(GRACE);
         let done = reply::done(&self.link.write(call).await?)?;
@@ -159,7 +159,7 @@ impl Redis {
             .arg(generation)
             .arg(base)
             .arg(sequence)
-            .arg(self.life_of(day))
+            .arg(self.life_of(owner, day))
             .arg(Tag::random().to_string())
             .arg(format!("{}:{name}", member(app, day)));
         self.link.write(call).await.map(drop)

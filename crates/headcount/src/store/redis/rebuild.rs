@@ -52,14 +52,14 @@ impl Redis {
         rebuild: &Rebuild,
         written: &mut Vec<String>,
     ) -> Result<(), StoreError> {
-        let mut life = self.life_of(rebuild.at.day());
+        let mut life = self.life_of(rebuild.owner, rebuild.at.day());
         for (app, day, pieces, timed) in &rebuild.bases {
             let Some((_, head)) = old.heads.iter().find(|(key, _)| *key == (*app, *day)) else { continue };
             let base = base_name(head.generation + 1);
             let names = piece_names(keys, space, (*app, *day), &base, pieces.len() as u32);
             written.extend(names.iter().cloned());
-            self.write_pieces(names.into_iter().zip(pieces.iter().cloned()).collect(), ("PXAT", self.life_of(*day)))
-                .await?;
+            let life_of_day = self.life_of(rebuild.owner, *day);
+            self.write_pieces(names.into_iter().zip(pieces.iter().cloned()).collect(), ("PXAT", life_of_day)).await?;
             // What readers had before is nothing that these ordinals could be added to.
             let tag = Tag::random();
             let new = Head {
@@ -77,9 +77,9 @@ impl Redis {
             let heads = keys.heads(space, *day);
             let mut set = redis::cmd("HSET");
             self.link.put(set.arg(&heads).arg(app.to_string()).arg(new.to_string()).clone()).await?;
-            self.link.put(lives_until(&heads, self.life_of(*day))).await?;
+            self.link.put(lives_until(&heads, life_of_day)).await?;
             written.push(heads);
-            life = life.max(self.life_of(*day));
+            life = life.max(life_of_day);
         }
         for block in &rebuild.blocks {
             let pseudonyms = block.pseudonyms.iter().flat_map(|device| device.0).collect();

@@ -42,7 +42,7 @@ impl Redis {
         let keys = self.keys(owner);
         let days = distinct(step.deltas.iter().map(|&(_, day, _)| day));
         let named = step.incomplete.iter().map(|&(_, day)| day);
-        let life = longest(self, step.at, days.iter().copied().chain(named));
+        let life = longest(self, (owner, step.at), days.iter().copied().chain(named));
         let mark = |mark: Option<_>| mark.map_or_else(Vec::new, |mark| mark_bytes(mark).to_vec());
         let (block, pseudonyms) = match &step.block {
             Some(block) => (block.id.to_vec(), block.pseudonyms.iter().flat_map(|device| device.0).collect()),
@@ -72,7 +72,7 @@ impl Redis {
             call = call.arg(count);
         }
         for &day in &days {
-            call = call.arg(self.life_of(day));
+            call = call.arg(self.life_of(owner, day));
         }
         for (app, day, bytes) in &step.deltas {
             let place = days.partition_point(|other| other < day) + 1;

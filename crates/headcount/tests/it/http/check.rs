@@ -365,6 +365,8 @@ async fn the_description_lists_every_parameter() {
             "publish in query: any text",
             "updater in query: any text",
             &format!("version in query: {version}, required"),
+            "DNT in header: any text",
+            "Sec-GPC in header: any text",
             device,
         ]
     );
@@ -378,6 +380,8 @@ async fn the_description_lists_every_parameter() {
             "owner in query: any text",
             &format!("platform in query: {part}, required"),
             &format!("version in query: {version}"),
+            "DNT in header: any text",
+            "Sec-GPC in header: any text",
             device,
         ]
     );

@@ -34,6 +34,7 @@ GET /platform/list: administrators, team users, API tokens
 GET /ready: anybody, without credentials
 GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
+GET /settings: administrators
 GET /telemetry/beacon: anybody, without credentials
 GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/matrix: administrators, team users, API tokens with `telemetry:read`
@@ -53,6 +54,7 @@ POST /platform/create: administrators, team users with `platforms.create`
 POST /platform/update: administrators, team users with `platforms.edit`
 POST /release/create: administrators, team users with `apps.upload`, API tokens with `release:write`
 POST /release/update: administrators, team users with `apps.edit`, API tokens with `release:write`
+POST /settings: administrators
 POST /setup: anybody, without credentials
 POST /signup: anybody, without credentials
 POST /telemetry/import: administrators, API tokens with `telemetry:import`
@@ -265,6 +267,7 @@ const WITH_ID: &[(&str, &str, At)] = &[
         At::Json(|id| json!({"id": id, "platform": "stolen", "updaters": [{"type": "manual", "default": true}]})),
     ),
     ("POST", "/release/update", At::Json(|id| json!({"id": id, "publish": false}))),
+    ("POST", "/settings", At::Json(|id| json!({"apps": [{"id": id, "telemetry": false}]}))),
     ("POST", "/token/create", At::Json(|id| json!({"name": "stolen", "allowed_apps": [id]}))),
     ("POST", "/user/update", At::Json(|id| json!({"id": id, "username": "stolen", "password": "a stolen password"}))),
     ("POST", "/user/create", At::Json(|id| new_user(&json!({"apps": {"allowed": [id]}})))),
@@ -273,8 +276,8 @@ const WITH_ID: &[(&str, &str, At)] = &[
     ("POST", "/user/create", At::Json(|id| new_user(&json!({"archs": {"allowed": [id]}})))),
 ];
 
-/// The routes that take no id.
-const WITHOUT_ID: [&str; 27] = [
+/// The routes that take no id: by all methods, or by one.
+const WITHOUT_ID: [&str; 28] = [
     "/app/create",
     "/app/list",
     "/apps/latest",
@@ -292,6 +295,7 @@ const WITHOUT_ID: [&str; 27] = [
     "/release/create",
     "/release/list",
     "/search",
+    "GET /settings",
     "/setup",
     "/signup",
     "/telemetry",
@@ -311,9 +315,10 @@ fn new_user(permissions: &Value) -> Value {
 #[test]
 fn of_every_route_it_is_known_whether_it_takes_an_id() {
     let with = |method: &Method, path: &str| WITH_ID.iter().any(|one| one.0 == method.as_str() && one.1 == path);
-    let without = |path: &str| WITHOUT_ID.contains(&path);
+    let without = |route: &str| WITHOUT_ID.contains(&route);
     for Declared { method, path, .. } in policies() {
-        assert!(with(&method, &path) != without(&path), "{method} {path}");
+        let is_without = without(&path) || without(&format!("{method} {path}"));
+        assert!(with(&method, &path) != is_without, "{method} {path}");
     }
 }
 
@@ -339,6 +344,7 @@ async fn seen(owner: &Caller<'_>) -> Vec<String> {
         "/token/list",
         "/whoami",
         "/telemetry",
+        "/settings",
     ] {
         seen.push(owner.get(path).await.text);
     }

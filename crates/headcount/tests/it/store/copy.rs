@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use headcount::retention::Retention;
 use headcount::store::cache::merge_loaded;
 use headcount::store::copy::{Copied, Copy, CopyError};
 use headcount::store::{Block, DictionaryState, Kept, Step, Store, StoreError, pieces};
@@ -124,7 +125,7 @@ async fn found(store: &Store) -> BTreeMap<OwnerId, Found> {
 }
 
 fn copy<'a>(from: &'a Store, to: &'a Store) -> Copy<'a> {
-    Copy { from, to, first: TODAY.plus(-30), now: later(90_000) }
+    Copy { from, to, retention: Retention::of_installation(30), now: later(90_000) }
 }
 
 /// Copies until progress was told so often; nothing if it was broken off.

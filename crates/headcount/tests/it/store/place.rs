@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headcount::config::RedisSettings;
 use headcount::installation::Installation;
+use headcount::retention::Retention;
 use headcount::store::{Store, StoreError};
 use headcount_engine::id::Id;
 
@@ -109,14 +110,16 @@ impl Place {
         let Some(url) = self.server.url() else {
             return Store::open_embedded(&self.directory.join("store.db"), installation).await;
         };
-        Store::open_redis(self.settings(&url, 30), installation).await
+        Store::open_redis(self.settings(&url, Retention::of_installation(30)), installation).await
     }
 
     /// The store, to copy another one to it.
     pub(super) async fn open_to_copy(&self) -> Store {
         let opened = match self.server.url() {
             None => Store::open_embedded_to_copy(&self.directory.join("store.db"), &self.installation).await,
-            Some(url) => Store::open_redis_to_copy(self.settings(&url, 30), &self.installation).await,
+            Some(url) => {
+                Store::open_redis_to_copy(self.settings(&url, Retention::of_installation(30)), &self.installation).await
+            }
         };
         opened.unwrap()
     }
@@ -126,20 +129,20 @@ impl Place {
         Self { installation: self.installation.clone(), ..Self::fresh(kind) }
     }
 
-    fn settings(&self, url: &str, retention_days: u32) -> RedisSettings {
+    fn settings(&self, url: &str, retention: Retention) -> RedisSettings {
         RedisSettings {
             target: url.parse().unwrap(),
             sentinel_password: None,
             ca_file: None,
             prefix: self.prefix.clone(),
-            retention_days,
+            retention,
             replay_window: Duration::from_hours(24),
         }
     }
 
     /// The store in a Redis, with another retention.
-    pub(super) async fn open_with(&self, retention_days: u32) -> Store {
-        let settings = self.settings(&self.server.url().unwrap(), retention_days);
+    pub(super) async fn open_with(&self, retention: Retention) -> Store {
+        let settings = self.settings(&self.server.url().unwrap(), retention);
         Store::open_redis(settings, &self.installation).await.unwrap()
     }
 

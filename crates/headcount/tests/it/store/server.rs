@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use headcount::app::App;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs, Variables};
+use headcount::retention::Retention;
 use headcount::store::{BlobAt, Step};
 use serde_json::Value;
 
@@ -265,6 +266,14 @@ async fn every_key_is_documented_and_goes_by_itself() {
 
 #[tokio::test]
 async fn a_longer_retention_lengthens_what_is_there() {
+    let (of_all, of_owner) = (Retention::of_installation(60), Retention::of_installation(30));
+    of_owner.settle([(ACME, 60)].into());
+    for longer in [of_all, of_owner] {
+        lengthens(longer).await;
+    }
+}
+
+async fn lengthens(retention: Retention) {
     let place = Place::fresh(Kind::Redis);
     use_all_of(&place).await;
     let lives = |key: &str| -> i64 { place.one().ask(&["PTTL", key]).text().parse().unwrap() };
@@ -276,7 +285,7 @@ async fn a_longer_retention_lengthens_what_is_there() {
     };
     let before: Vec<(String, i64)> = keys().into_iter().map(|key| (key.clone(), lives(&key))).collect();
     assert!(before.len() > 10, "{before:?}");
-    let store = place.open_with(60).await;
+    let store = place.open_with(retention).await;
     store.expire(ACME, TODAY.plus(-5), later(0), later(0)).await.unwrap();
     for (key, left) in before {
         let more = lives(&key) - left;
