@@ -18,7 +18,10 @@ export function Versions() {
           <BreakdownChart by="version" color={series(0)} most={12} />
           <Outdated />
         </Halves>
-        <BreakdownChart by="channel" color={series(4)} />
+        <Halves>
+          <DistributionChart by="status" />
+          <BreakdownChart by="channel" color={series(4)} />
+        </Halves>
       </Stacked>
     </>
   );

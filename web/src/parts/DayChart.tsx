@@ -26,6 +26,8 @@ export type Point = { readonly date: string } & Readonly<Record<string, string |
 export interface Mark {
   date: string;
   label: string;
+  /** Whether its label is left out where there is little room. */
+  isMinor?: boolean;
 }
 
 export interface DayChartProps {

@@ -4,6 +4,9 @@ import type { Mark, Point } from "./DayChart";
 import type { Drawing } from "./day-chart";
 import { labelled } from "./scale";
 
+/** The room of a mark's label, in pixels. */
+const ROOM = 90;
+
 interface AxesProps {
   drawing: Drawing;
   points: readonly Point[];
@@ -31,15 +34,16 @@ export function Axes({ drawing, points, marks, amount, short = shortDay }: AxesP
           {short(points[at]?.date ?? "")}
         </text>
       ))}
-      {marks.map(({ date, label }, row) => {
+      {marks.map(({ date, label, isMinor = false }, row) => {
         const at = points.findIndex((point) => point.date === date);
         if (at < 0) return null;
+        const isNamed = !isMinor || right - left > marks.length * ROOM;
         const isRight = x(at) > (left + right) / 2;
         return (
           <g key={label} className={classes["mark"]}>
             <line x1={x(at)} x2={x(at)} y1={top - 6} y2={bottom} />
             <text x={x(at) + (isRight ? -5 : 5)} y={top + 2 + (row % 3) * 13} textAnchor={isRight ? "end" : "start"}>
-              {label}
+              {isNamed ? label : ""}
             </text>
           </g>
         );

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 
 import { Icon } from "../parts/Icon";
 import { dayOf, isDay, length, shortDay } from "./days";
-import { DEFAULT_RANGE, RANGES, type RangeName, type View } from "./view";
+import { daysOf, DEFAULT_RANGE, RANGES, type RangeName, type View } from "./view";
 import { useView } from "./use-view";
 import classes from "./ViewBar.module.css";
 
@@ -38,7 +38,7 @@ export function RangePicker() {
               </Button>
             ))}
           </div>
-          <OwnRange view={view} onChoose={(next) => (show(next), close())} />
+          <OwnRange key={named(view)} view={view} onChoose={(next) => (show(next), close())} />
           <Switch
             label="Compare with the period before"
             checked={view.compare === true}
@@ -75,8 +75,9 @@ function withCompare(view: View, isCompared: boolean): View {
 
 function OwnRange({ view, onChoose }: { view: View; onChoose: (view: View) => void }) {
   const today = dayOf(new Date());
-  const [from, setFrom] = useState(view.from ?? today);
-  const [to, setTo] = useState(view.to ?? today);
+  const shown = daysOf(view, today);
+  const [from, setFrom] = useState(shown.from);
+  const [to, setTo] = useState(shown.to);
   const fault = faultOf(from, to);
   const choose = (event: FormEvent) => {
     event.preventDefault();

@@ -13,6 +13,6 @@ export function useReleaseMarks(): Mark[] {
     const date = release.published_at?.slice(0, 10);
     const isShown = date !== undefined && date >= question.from && date <= question.to;
     const isAsked = view.channels === undefined || view.channels.includes(release.channel);
-    return isShown && isAsked ? [{ date, label: release.version }] : [];
+    return isShown && isAsked ? [{ date, label: release.version, isMinor: release.version.includes("-") }] : [];
   });
 }

@@ -8,11 +8,17 @@ import { useAnswer } from "../../view/use-answer";
 import { useLastDay } from "../../view/use-last-day";
 import { useView } from "../../view/use-view";
 
-/** How much of each platform ended the last whole day on the latest release: the one that lags has a problem. */
+/** The statuses of devices that the latest release is offered to. */
+const OFFERED = "latest,outdated";
+
+/**
+ * How much of each platform ended the last whole day on the latest release: the one that lags has a problem. Devices that
+ * a staged rollout holds back are left out, because nobody has offered it to them.
+ */
 export function UpdateRate() {
   const { view, toggle } = useView();
   const day = useLastDay();
-  const answer = useAnswer("/telemetry/matrix", { rows: "platform", columns: "status", from: day, to: day });
+  const answer = useAnswer("/telemetry/matrix", { rows: "platform", columns: "status", statuses: OFFERED, from: day, to: day });
   return (
     <Answer query={answer} height={320}>
       {({ rows, columns, definitions }) => {
@@ -25,14 +31,14 @@ export function UpdateRate() {
           <Chart
             title="On the latest release, by platform"
             definition={definitions["cells"] ?? definitions["devices"]}
-            units={`Share of the platform's devices on ${longDay(day)} (UTC)`}
+            units={`Share of the devices it is offered to, on ${longDay(day)} (UTC)`}
             file="on-latest-by-platform"
             rows={rates}
             identity={(rate) => rate.value}
             columns={[
               { title: "Platform", value: (rate) => rate.value },
               { title: "On the latest release", value: (rate) => rate.devices, isNumber: true },
-              { title: "Devices", value: (rate) => rate.all, isNumber: true },
+              { title: "Offered to", value: (rate) => rate.all, isNumber: true },
               { title: "Share", value: (rate) => rate.share, shown: (rate) => percent(rate.share), isNumber: true },
             ]}
           >
