@@ -43,6 +43,22 @@ pub enum Database {
     Postgres(SecretString),
 }
 
+/// The address by which browsers reach the server: an origin, without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(pub(super) String);
+
+impl PublicUrl {
+    /// Scheme, host and port, as browsers write an origin.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is reached over TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

@@ -63,6 +63,17 @@ impl Principal {
         }
     }
 
+    /// The login of the user, if the caller is one.
+    ///
+    /// # Errors
+    /// 403 for an API token.
+    pub fn login(&self) -> Result<&Login, Error> {
+        match &self.who {
+            Who::Administrator(login) | Who::Team(login, _) => Ok(login),
+            Who::Token(_) => Err(Error::new(Code::Forbidden, "Admin JWT is required")),
+        }
+    }
+
     /// The login of the administrator, if the caller is one.
     ///
     /// # Errors

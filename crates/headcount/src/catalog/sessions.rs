@@ -16,6 +16,9 @@ use crate::error::Error;
 /// How old the noted time of a session's last use may get before it is noted anew.
 pub(super) const LAST_USE_GRAIN: Duration = Duration::from_mins(5);
 
+/// What the token of every session begins with.
+pub const SESSION_PREFIX: &str = "hcs_";
+
 /// A secret that lets its bearer in. It is shown once and never stored.
 #[derive(Debug, Clone)]
 pub struct Token(SecretString);
@@ -39,7 +42,7 @@ impl Token {
 impl Catalog {
     /// Opens a session that ends by itself after `lifetime`; none if the user is gone or has another password by now.
     pub async fn open_session(&self, known: &Credentials, lifetime: Duration) -> Result<Option<Token>, Error> {
-        let token = Token::fresh("hcs_");
+        let token = Token::fresh(SESSION_PREFIX);
         let now = self.clock.now().0;
         // A change of the password ends all sessions: none may begin with the old one meanwhile.
         let mut transaction = self.begin_write().await?;
@@ -89,6 +92,13 @@ impl Catalog {
             Role::Team => Who::Team(login, Rights::from_stored(row.try_get(7)?)),
         };
         Ok(Some(Principal { owner: OwnerId(id(&row, 4)?), owner_name: row.try_get(6)?, who }))
+    }
+
+    /// Ends a session.
+    pub async fn end_session(&self, session: Id) -> Result<(), Error> {
+        let end = sqlx::query("DELETE FROM sessions WHERE id = $1").bind(session.to_string());
+        end.execute(&*self.pool()?).await?;
+        Ok(())
     }
 
     /// Notes when a session was used. No request fails for want of the note.

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::{Database, LogFormat, RedisTarget};
+use super::{Database, LogFormat, PublicUrl, RedisTarget};
 
 /// A parsed value, or what is wrong with the text. The reason never repeats a secret.
 pub(super) type Parsed<T> = Result<T, String>;
@@ -69,6 +69,19 @@ pub(super) fn origins(text: &str) -> Parsed<Vec<HeaderValue>> {
         return Ok(Vec::new());
     }
     text.split(',').map(|entry| origin(entry.trim())).collect()
+}
+
+pub(super) fn public_url(text: &str) -> Parsed<Option<PublicUrl>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // As browsers write it: without a port that goes without saying.
+    let written = Url::parse(text).ok().map(|url| url.origin().ascii_serialization());
+    let is_web = text.starts_with("http://") || text.starts_with("https://");
+    if is_web && written.as_deref() == Some(text) {
+        return Ok(Some(PublicUrl(text.to_owned())));
+    }
+    Err(format!("`{text}` is not the origin of a web page"))
 }
 
 fn origin(entry: &str) -> Parsed<HeaderValue> {

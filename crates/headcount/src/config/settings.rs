@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::accept;
-use super::{ConfigError, Database, Effective, Given, LogFormat, RedisTarget};
+use super::{ConfigError, Database, Effective, Given, LogFormat, PublicUrl, RedisTarget};
 
 /// One line of the list: what a setting is called, what it means and which form it has.
 #[derive(Debug)]
@@ -94,6 +94,12 @@ settings! {
         flag Some("allowed-cors"), variable "HEADCOUNT_ALLOWED_CORS", aliases ["ALLOWED_CORS"], secret false,
         accepted "exact origins in lower case, such as https://admin.example.com,http://localhost:3000; not * and not null",
         by accept::origins;
+    /// The address by which browsers reach the server. With https, its cookie is sent over TLS only; unset, that follows
+    /// `X-Forwarded-Proto` of a trusted proxy.
+    public_url: Option<PublicUrl> = "",
+        flag Some("public-url"), variable "HEADCOUNT_PUBLIC_URL", aliases [], secret false,
+        accepted "an origin without a path, such as https://headcount.example.com or http://localhost:9000",
+        by accept::public_url;
     /// The key that `POST /signup` asks for. Unset, signup is off.
     api_key: Option<SecretString> = "",
         flag None, variable "HEADCOUNT_API_KEY", aliases ["API_KEY"], secret true,

@@ -30,6 +30,7 @@ fn nothing_given_means_the_defaults() {
     HEADCOUNT_DATA_DIR=./data                        # default
     HEADCOUNT_TELEMETRY=false                        # default
     HEADCOUNT_ALLOWED_CORS=                          # default
+    HEADCOUNT_PUBLIC_URL=                            # default
     HEADCOUNT_API_KEY=                               # default
     HEADCOUNT_DEFAULT_OWNER=                         # default
     HEADCOUNT_REDIS_URL=                             # default
@@ -210,6 +211,27 @@ fn malformed_values_are_refused_with_the_accepted_form() {
 }
 
 #[test]
+fn the_public_url_is_an_origin_as_browsers_write_it() {
+    for url in ["https://hc.example.org", "https://hc.example.org:8443", "http://localhost:9000", "http://[::1]:9000"] {
+        let config = load(&[], &[("HEADCOUNT_PUBLIC_URL", url)], &[]).unwrap();
+        let public = config.public_url.unwrap();
+        assert_eq!((public.as_str(), public.is_https()), (url, url.starts_with("https")));
+    }
+    for url in [
+        "https://hc.example.org/",
+        "hc.example.org",
+        "ftp://hc.example.org",
+        "https://HC.example.org",
+        "https://hc.example.org:443",
+        "https://u@hc.example.org",
+        "https://hc.example.org/a?b",
+    ] {
+        let refused = refusal(&[], &[("HEADCOUNT_PUBLIC_URL", url)], &[]);
+        assert!(refused.contains("an origin without a path"), "{refused}");
+    }
+}
+
+#[test]
 fn a_refusal_says_where_the_value_was_given() {
     insta::assert_snapshot!(refusal(&[("retention-days", "x")], &[], &[]), @"--retention-days (command line): `x` is not a whole number in the range; accepted: a whole number of days from 1 to 400");
     insta::assert_snapshot!(refusal(&[], &[], &[("HEADCOUNT_RETENTION_DAYS", "x")]), @"HEADCOUNT_RETENTION_DAYS (.env): `x` is not a whole number in the range; accepted: a whole number of days from 1 to 400");
@@ -218,7 +240,7 @@ fn a_refusal_says_where_the_value_was_given() {
 
 #[test]
 fn names_that_are_no_settings_are_refused() {
-    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_SECRET_KEY, HEADCOUNT_SECRET_KEY_OLD, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
+    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_PUBLIC_URL, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_SECRET_KEY, HEADCOUNT_SECRET_KEY_OLD, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
     let in_dotenv = refusal(&[], &[], &[("RETENTION_DAYS", "3")]);
     assert!(
         in_dotenv.starts_with("RETENTION_DAYS (.env) is not a setting; accepted: HEADCOUNT_LISTEN, "),

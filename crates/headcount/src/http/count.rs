@@ -85,7 +85,7 @@ pub(super) struct Sender {
 impl Sender {
     /// The sender of a request.
     pub(super) fn of(parts: &Parts) -> Self {
-        let source = parts.extensions.get::<Source>().and_then(|source| source.0);
+        let source = parts.extensions.get::<Source>().and_then(|source| source.limited);
         Self { device: Device::of(&parts.headers), opts_out: opts_out(&parts.headers), source }
     }
 }

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::app::App;
 pub use crate::catalog::principal::Principal;
 use crate::error::{Code, Error};
+use crate::http::cookie::Way;
 use crate::http::query::Query;
 
 /// The parameters of a query string as a struct of `Option<String>` fields.
@@ -94,12 +95,25 @@ pub async fn body_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<B
     })
 }
 
-/// Who sends a request with these headers.
+/// The token that a request is sent with: that of its header, else that of its cookie.
+///
+/// # Errors
+/// 401 where there is none; 403 where the cookie does not count, because a page of another server may have sent it.
+pub(super) fn token(app: &App, request: &Request) -> Result<String, Error> {
+    if !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(token) = Way::of_request(app, request).session_token(request.method())?
+    {
+        return Ok(token.to_owned());
+    }
+    bearer_token(request.headers()).map(str::to_owned)
+}
+
+/// Who holds that token.
 ///
 /// # Errors
 /// 401 for anybody who is not known.
-pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Error> {
-    let known = app.catalog.principal_of_token(bearer_token(headers)?).await?;
+pub(super) async fn authenticate(app: &App, token: &str) -> Result<Principal, Error> {
+    let known = app.catalog.principal_of_token(token).await?;
     known.ok_or_else(|| Error::new(Code::Unauthenticated, "invalid or expired token"))
 }
 

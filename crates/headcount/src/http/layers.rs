@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::extract::authenticate;
+use crate::http::extract::{authenticate, token};
 use crate::http::policy::{Policies, Policy};
 use crate::http::requests::{self, Requests};
 use crate::http::web;
@@ -37,7 +37,8 @@ impl Around {
         let Some(path) = path else { return Ok(request) };
         let policy = self.policies.find(request.method(), path)?;
         if policy != Policy::Anyone {
-            let caller = authenticate(&self.app, request.headers()).await?;
+            let token = token(&self.app, &request)?;
+            let caller = authenticate(&self.app, &token).await?;
             policy.admit(&caller)?;
             request.extensions_mut().insert(caller);
         }
@@ -51,6 +52,7 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let is_by_cookie = request.headers().contains_key(header::COOKIE);
 
     let mut response = match (&method, path.as_deref()) {
         (&Method::OPTIONS, Some(_)) => StatusCode::NO_CONTENT.into_response(),
@@ -72,6 +74,10 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    }
+    if is_by_cookie {
+        // What a cookie opens is for nobody who shares a cache.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
     let elsewhere = if response.status() == StatusCode::NOT_FOUND { requests::UNKNOWN } else { web::ROUTE };

@@ -4,6 +4,7 @@ mod apps;
 mod beacon;
 pub(crate) mod check;
 mod compat;
+mod cookie;
 pub(crate) mod count;
 pub mod extract;
 pub mod health;
@@ -34,7 +35,7 @@ mod users;
 mod web;
 
 use aide::axum::routing::get_with;
-use aide::openapi::{OpenApi, SecurityScheme};
+use aide::openapi::{ApiKeyLocation, OpenApi, SecurityScheme};
 use aide::transform::TransformOpenApi;
 use axum::extract::DefaultBodyLimit;
 use axum::http::request::Parts;
@@ -120,13 +121,27 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     let bearer = SecurityScheme::Http {
         scheme: "bearer".to_owned(),
         bearer_format: None,
-        description: Some("The token that POST /login answers with.".to_owned()),
+        description: Some("The token that POST /login answers with, or an API token.".to_owned()),
+        extensions: [].into_iter().collect(),
+    };
+    let cookie = SecurityScheme::ApiKey {
+        location: ApiKeyLocation::Cookie,
+        name: "__Host-headcount".to_owned(),
+        description: Some(
+            "The cookie that POST /session/create sets, for pages of this server; without TLS its name is `headcount`. \
+             It is HttpOnly. Whatever is not GET must come with `Sec-Fetch-Site: same-origin` (browsers send it) or the \
+             server's own `Origin`, and with a body of `application/json`, or `multipart/form-data` or \
+             `application/x-ndjson` where a route takes that; else it is 403. A request with `Authorization` is judged by \
+             that alone."
+                .to_owned(),
+        ),
         extensions: [].into_iter().collect(),
     };
     api.title("Headcount")
         .version(env!("CARGO_PKG_VERSION"))
         .summary("Which of your devices run which version, right now and over time.")
         .security_scheme("bearer", bearer)
+        .security_scheme("cookie", cookie)
 }
 
 /// What no route answers: the dashboard, or nothing.

@@ -180,7 +180,9 @@ fn describe(policy: Policy, operation: &mut Operation) {
     let said = operation.description.take().map(|said| format!("{said}\n\n")).unwrap_or_default();
     operation.description = Some(format!("{said}{policy}"));
     if policy != Policy::Anyone {
-        operation.security.push([("bearer".to_owned(), Vec::new())].into_iter().collect());
+        for scheme in ["bearer", "cookie"] {
+            operation.security.push([(scheme.to_owned(), Vec::new())].into_iter().collect());
+        }
     }
 }
 

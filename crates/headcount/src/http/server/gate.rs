@@ -34,9 +34,16 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The most addresses that a request may have come by.
 const MOST_HOPS: usize = 32;
 
-/// Where a request comes from, if the limits of one source hold for it. It is with requests only where there are any.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source(pub Option<IpAddr>);
+pub struct Source {
+    /// Its address, if the limits of one source hold for it.
+    pub limited: Option<IpAddr>,
+    /// Whether it reached a trusted proxy over TLS.
+    pub is_https: bool,
+}
 
 /// Who is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +58,6 @@ pub(super) enum Slow {
 pub struct Gate {
     pub(super) limits: Limits,
     limits_local: bool,
-    // Whether anything is limited by where it comes from.
-    tells_sources: bool,
     trusted_proxies: Vec<IpNet>,
     places: Places,
     in_flight: Semaphore,
@@ -66,7 +71,6 @@ impl Gate {
         let limits = Limits::of(config);
         Self {
             limits_local: config.limit_local_sources,
-            tells_sources: config.new_devices_per_minute > 0,
             trusted_proxies: config.trusted_proxies.clone(),
             places: Places::new(limits.connections, limits.per_source),
             in_flight: Semaphore::new(limits.in_flight),
@@ -116,11 +120,13 @@ impl Gate {
         self.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// Where a request comes from, as the limits of one source see it.
+    /// Where a request comes from, as far as proxies are to be believed.
     fn source(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
         let forwarded: Vec<&str> = hops(headers).collect();
         let sender = address::sender(peer, forwarded.into_iter(), |address| self.trusts(address));
-        Source(sender.filter(|&sender| self.is_limited(sender)))
+        let nearest = headers.get_all(FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok());
+        let is_https = nearest.and_then(|list| list.rsplit(',').next()).is_some_and(|proto| proto.trim() == "https");
+        Source { limited: sender.filter(|&sender| self.is_limited(sender)), is_https: is_https && self.trusts(peer) }
     }
 
     pub(super) fn place_to_leave(&self) -> Option<OwnedSemaphorePermit> {
@@ -178,10 +184,8 @@ pub(super) async fn answer(
     progress: Arc<Progress>,
     (peer, mut request): (IpAddr, Request<Incoming>),
 ) -> Result<Response, Infallible> {
-    if gate.tells_sources {
-        let source = gate.source(peer, request.headers());
-        request.extensions_mut().insert(source);
-    }
+    let source = gate.source(peer, request.headers());
+    request.extensions_mut().insert(source);
     let lengths = progress.begin();
     let response = match gate.refusal(&request, lengths) {
         Some(error) => error.into_response(),

@@ -1,6 +1,7 @@
 //! Tests that enter by HTTP.
 
 mod apps;
+mod browser;
 mod check;
 mod check_events;
 mod check_input;

@@ -50,10 +50,12 @@ POST /arch/update: administrators, team users with `archs.edit`
 POST /channel/create: administrators, team users with `channels.create`
 POST /channel/update: administrators, team users with `channels.edit`
 POST /login: anybody, without credentials
+POST /logout: administrators, team users
 POST /platform/create: administrators, team users with `platforms.create`
 POST /platform/update: administrators, team users with `platforms.edit`
 POST /release/create: administrators, team users with `apps.upload`, API tokens with `release:write`
 POST /release/update: administrators, team users with `apps.edit`, API tokens with `release:write`
+POST /session/create: anybody, without credentials
 POST /settings: administrators
 POST /setup: anybody, without credentials
 POST /signup: anybody, without credentials
@@ -196,9 +198,13 @@ async fn every_route_serves_whom_its_policy_names_and_nobody_else() {
     for scope in ["release:write", "telemetry:read", "telemetry:import"] {
         callers.push((Who::Token(scope), Some(new_token(&alice, scope, &json!({})).await.1)));
     }
-    for Declared { method, path, policy } in policies() {
+    let mut routes = policies();
+    // What ends the session that it is called with comes last.
+    routes.sort_by_key(|declared| declared.path == "/logout");
+    for Declared { method, path, policy } in routes {
         for (who, token) in &callers {
-            let mut request = app.request(method.as_str(), &path).body("{}");
+            let request = app.request(method.as_str(), &path).body("{}");
+            let mut request = request.header("Sec-Fetch-Site", "none").header("Content-Type", "application/json");
             if let Some(token) = token {
                 request = request.bearer(token);
             }
@@ -277,7 +283,7 @@ const WITH_ID: &[(&str, &str, At)] = &[
 ];
 
 /// The routes that take no id: by all methods, or by one.
-const WITHOUT_ID: [&str; 28] = [
+const WITHOUT_ID: &[&str] = &[
     "/app/create",
     "/app/list",
     "/apps/latest",
@@ -288,6 +294,7 @@ const WITHOUT_ID: [&str; 28] = [
     "/checkVersion",
     "/health",
     "/login",
+    "/logout",
     "/openapi.json",
     "/platform/create",
     "/platform/list",
@@ -295,6 +302,7 @@ const WITHOUT_ID: [&str; 28] = [
     "/release/create",
     "/release/list",
     "/search",
+    "/session/create",
     "GET /settings",
     "/setup",
     "/signup",
