@@ -32,9 +32,10 @@ export async function signIn(page: Page, password = required("DEMO_PASSWORD"), u
 /** Opens an address of the dashboard, signed in. */
 export async function open(page: Page, address: string): Promise<void> {
   await page.goto(address);
-  await page.getByRole("button", { name: "Sign in" }).or(page.getByRole("navigation", { name: "Pages" })).first().waitFor();
+  const shell = page.locator("#page");
+  await page.getByRole("button", { name: "Sign in" }).or(shell).waitFor();
   if (new URL(page.url()).pathname === "/sign-in") await signIn(page);
-  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await expect(shell.getByRole("heading", { level: 1 })).toBeVisible();
 }
 
 function required(name: string): string {

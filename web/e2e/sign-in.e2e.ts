@@ -23,9 +23,19 @@ test("a link cannot send who signs in to another server", async ({ dashboard: pa
   await expect(page.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible();
 });
 
+test("a session survives that the page is loaded anew, and no script can read it", async ({ dashboard: page }) => {
+  await open(page, "/versions");
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1, name: "Versions" })).toBeVisible();
+  const readable = await page.evaluate(() => JSON.stringify([document.cookie, localStorage, sessionStorage]));
+  expect(readable).not.toContain("hcs_");
+});
+
 test("who signs out is out", async ({ dashboard: page }) => {
   await open(page, "/");
   await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await page.goto("/versions");
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
 });
 

@@ -8,6 +8,16 @@ import type { paths } from "./schema";
 /** The routes of the server that this page came from, called with the session's cookie. */
 export const server = connect(globalThis.location?.origin ?? "");
 
+// A cookie speaks for requests of a kind that no form of another page can send; that is said where there is no body, too.
+server.use({
+  onRequest: ({ request }) => {
+    if (request.method !== "GET" && !request.headers.has("Content-Type")) {
+      request.headers.set("Content-Type", "application/json");
+    }
+    return request;
+  },
+});
+
 /** The body of an answer; a refusal is thrown. */
 export async function body<T>(
   request: Promise<{ data?: T; error?: unknown; response: Response }>,

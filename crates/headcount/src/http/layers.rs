@@ -75,8 +75,8 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     }
-    if is_by_cookie {
-        // What a cookie opens is for nobody who shares a cache.
+    if is_by_cookie && path.is_some() {
+        // What a cookie opens is for nobody who shares a cache; the dashboard's files are the same for everybody.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
