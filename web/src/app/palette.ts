@@ -28,6 +28,11 @@ export function series(position: number): string {
   return `var(--series-${(position % SERIES.length) + 1})`;
 }
 
+/** Whether a name is one of them: statuses are. */
+export function isMeaning(name: string): name is Meaning {
+  return name in MEANINGS;
+}
+
 /** The colour of a meaning. */
 export function meaning(of: Meaning): string {
   return `var(--meaning-${of})`;

@@ -1,6 +1,7 @@
 import { useQueries } from "@tanstack/react-query";
 
 import { read } from "../api/queries";
+import { STATUSES } from "./dimensions";
 import type { FilterName } from "./view";
 
 /** What one may filter by, from the lists that the server shows the caller. */
@@ -13,6 +14,6 @@ export function useChoices(): Partial<Record<FilterName, string[]>> {
     channels: (channels.data?.channels ?? []).map((channel) => channel.ChannelName),
     platforms: (platforms.data?.platforms ?? []).map((platform) => platform.PlatformName),
     architectures: (architectures.data?.archs ?? []).map((arch) => arch.ArchID),
-    statuses: ["latest", "outdated", "held"],
+    statuses: STATUSES,
   };
 }

@@ -12,7 +12,12 @@ export const DIMENSIONS = {
 
 export type Dimension = keyof typeof DIMENSIONS;
 
+/** The statuses, the best first. */
+export const STATUSES = ["latest", "held", "outdated"];
+
 /** How the values of a dimension are ordered: versions as versions, the newest first, and names as texts. */
 export function compareValues(dimension: Dimension): (left: string, right: string) => number {
-  return dimension === "version" ? newestFirst : (left, right) => left.localeCompare(right, "en");
+  if (dimension === "version") return newestFirst;
+  if (dimension === "status") return (left, right) => STATUSES.indexOf(left) - STATUSES.indexOf(right);
+  return (left, right) => left.localeCompare(right, "en");
 }

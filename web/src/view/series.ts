@@ -1,5 +1,5 @@
 import type { Wire } from "../api/client";
-import { meaning, series } from "../app/palette";
+import { isMeaning, meaning, series } from "../app/palette";
 import type { Line, Point } from "../parts/DayChart";
 
 /** How many values have a line of their own; the others share one. */
@@ -14,7 +14,7 @@ export function linesOf(
   const values = breakdown.rows.slice(0, MOST).map((row) => row.value);
   const shown = values.toSorted(compare);
   const rest = breakdown.rows.length - values.length;
-  const lines: Line[] = shown.map((value, at) => ({ name: `v${at}`, title: value, color: series(at) }));
+  const lines: Line[] = shown.map((value, at) => ({ name: `v${at}`, title: value, color: isMeaning(value) ? meaning(value) : series(at) }));
   if (rest > 0) lines.push({ name: OTHERS, title: `${rest} others`, color: meaning("other") });
   const points = (breakdown.series ?? []).map(({ date, values: devices }): Point => {
     const own = shown.map((value, at) => [`v${at}`, devices[values.indexOf(value)] ?? 0] as const);
