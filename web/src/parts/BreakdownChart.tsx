@@ -22,10 +22,11 @@ export function BreakdownChart({ by, color, title, most }: BreakdownChartProps) 
   const compare = compareValues(by);
   return (
     <Answer query={answer} height={320}>
-      {({ rows, definitions }) => (
+      {({ rows, definitions, incomplete }) => (
         <Chart
           title={title ?? `Devices by ${one}`}
           definition={definitions["devices"]}
+          incomplete={incomplete}
           units="Distinct devices in the range (UTC days)"
           file={`devices-by-${one}`}
           rows={rows}

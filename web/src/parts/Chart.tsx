@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 
 import { csv, download } from "../view/csv";
 import { Icon } from "./Icon";
+import { Incomplete } from "./Incomplete";
 import { Notice } from "./Notice";
 import { Panel } from "./Panel";
 import { type Column, Table } from "./Table";
@@ -21,6 +22,8 @@ interface ChartProps<Row> {
   identity: (row: Row) => string;
   /** The name of the CSV file, without its ending. */
   file: string;
+  /** The days among those shown that lack something. */
+  incomplete?: readonly string[];
   /** What to do where there is nothing to show. */
   empty?: string;
   /** Whether it is a table already. */
@@ -53,6 +56,7 @@ export function Chart<Row>(props: ChartProps<Row>) {
   );
   return (
     <Panel title={title} definition={definition} units={units} actions={isEmpty ? undefined : actions}>
+      <Incomplete days={props.incomplete ?? []} />
       {isEmpty ? (
         <Notice title={isEmptyGood ? "There is none" : "Nothing was counted here"} icon={isEmptyGood ? "good" : "empty"}>
           {empty ?? "Choose a longer range, or take filters away."}

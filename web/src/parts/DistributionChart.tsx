@@ -28,6 +28,7 @@ export function DistributionChart({ by, marks = [] }: DistributionChartProps) {
           <Chart
             title={title}
             definition={breakdown.definitions["devices"]}
+            incomplete={breakdown.incomplete}
             units={isShare ? "Share of the day's devices (UTC days)" : "Distinct devices per day (UTC)"}
             file={`devices-by-${one}-over-time`}
             rows={rows}

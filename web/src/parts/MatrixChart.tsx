@@ -23,7 +23,7 @@ export function MatrixChart({ rows: by, columns: over }: MatrixChartProps) {
   const compare = compareValues(by);
   return (
     <Answer query={answer} height={360}>
-      {({ rows, columns, column_totals, definitions }) => {
+      {({ rows, columns, column_totals, definitions, incomplete }) => {
         const byValue = (a: { value: string }, b: { value: string }) => compare(a.value, b.value);
         // The greatest rows come first, and each part in its own order.
         const sorted = [...rows.slice(0, FIRST).toSorted(byValue), ...rows.slice(FIRST).toSorted(byValue)];
@@ -32,7 +32,8 @@ export function MatrixChart({ rows: by, columns: over }: MatrixChartProps) {
         return (
           <Chart
             title={title}
-            definition={definitions["cells"] ?? definitions["devices"]}
+            definition={definitions["cells"]}
+            incomplete={incomplete}
             units={`Distinct devices in the range; the stronger the colour, the greater the share of the ${column.one}`}
             file={`${by}-by-${over}`}
             rows={sorted}

@@ -21,7 +21,7 @@ export function UpdateRate() {
   const answer = useAnswer("/telemetry/matrix", { rows: "platform", columns: "status", statuses: OFFERED, from: day, to: day });
   return (
     <Answer query={answer} height={320}>
-      {({ rows, columns, definitions }) => {
+      {({ rows, columns, definitions, incomplete }) => {
         const at = columns.indexOf("latest");
         const rates = rows
           .map((row) => ({ value: row.value, all: row.total, devices: row.cells[at] ?? 0 }))
@@ -30,7 +30,8 @@ export function UpdateRate() {
         return (
           <Chart
             title="On the latest release, by platform"
-            definition={definitions["cells"] ?? definitions["devices"]}
+            definition={definitions["cells"]}
+            incomplete={incomplete}
             units={`Share of the devices it is offered to, on ${longDay(day)} (UTC)`}
             file="on-latest-by-platform"
             rows={rates}

@@ -16,10 +16,11 @@ export function Outdated() {
   const answer = useAnswer("/telemetry/breakdown", { by: "version", statuses: "outdated", from: day, to: day });
   return (
     <Answer query={answer} height={320}>
-      {({ rows, definitions }) => (
+      {({ rows, definitions, incomplete }) => (
         <Chart
           title="Outdated versions"
           definition={definitions["devices"]}
+          incomplete={incomplete}
           units={`Distinct devices below the latest release on ${longDay(day)} (UTC)`}
           file="outdated-versions"
           empty="No device was below the latest release on that day."
