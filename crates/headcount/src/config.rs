@@ -43,6 +43,15 @@ pub enum Database {
     Postgres(SecretString),
 }
 
+impl std::str::FromStr for Database {
+    type Err = String;
+
+    /// As `DATABASE_URL` takes it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        accept::database(text)
+    }
+}
+
 /// The address by which browsers reach the server: an origin, without a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(pub(super) String);

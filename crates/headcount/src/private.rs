@@ -30,7 +30,12 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     create_private(part)?;
     let mut file = File::options().write(true).open(part)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    put_in_place(part, path)
+}
+
+/// Gives a file that is written its name, as a whole: if the power fails, it has it or has it not.
+pub fn put_in_place(part: &Path, path: &Path) -> std::io::Result<()> {
+    File::open(part)?.sync_all()?;
     std::fs::rename(part, path)?;
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => File::open(folder)?.sync_all(),

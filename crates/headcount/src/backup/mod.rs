@@ -1,4 +1,5 @@
-//! Backups: one file with consistent copies of all that the data folder holds, taken while the server runs.
+//! Backups: one file with consistent copies of all that the data folder holds, taken while the server runs; and of the
+//! catalog, wherever that lies.
 //!
 //! A backup is a line that says what it is, the [`Manifest`] as a line of JSON, the checksum of both as a line in hex,
 //! and then, for each file that the manifest lists: its length in 8 bytes (little-endian), its content, and its checksum
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use headcount_engine::mark::SpoolId;
 use serde::{Deserialize, Serialize};
+
+use crate::catalog::copy::CopyError;
 
 pub use self::read::{Verified, check_empty, is_unfinished};
 pub use self::write::take;
@@ -41,6 +44,9 @@ pub struct Manifest {
     pub files: Vec<String>,
     /// Files of the data folder that could not be read and are not in it.
     pub left_out: Vec<String>,
+    /// Where everything lies that is counted, if that is not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_in: Option<String>,
 }
 
 /// A backup cannot be taken or restored.
@@ -62,6 +68,9 @@ pub enum BackupError {
         /// Why it failed.
         cause: rusqlite::Error,
     },
+    /// The catalog cannot be copied from its database, or into it.
+    #[error("{0}; nothing was {what}", what = .1.done())]
+    Catalog(CopyError, Task),
     /// The files of the spool cannot be listed.
     #[error(transparent)]
     Spool(#[from] crate::spool::SpoolError),
@@ -99,11 +108,33 @@ pub enum BackupError {
     NotEmpty(PathBuf),
 }
 
+/// What was to be done.
+#[derive(Debug, Clone, Copy)]
+pub enum Task {
+    /// Taking a backup.
+    Take,
+    /// Restoring one.
+    Restore,
+}
+
+impl Task {
+    fn done(self) -> &'static str {
+        match self {
+            Self::Take => "backed up",
+            Self::Restore => "restored",
+        }
+    }
+}
+
 type Result<T> = std::result::Result<T, BackupError>;
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
     let path = path.to_owned();
     move |cause| BackupError::Io { path, cause }
+}
+
+fn catalog(task: Task) -> impl FnOnce(CopyError) -> BackupError {
+    move |cause| BackupError::Catalog(cause, task)
 }
 
 fn database(path: &Path) -> impl FnOnce(rusqlite::Error) -> BackupError {

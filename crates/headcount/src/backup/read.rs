@@ -5,7 +5,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::write::{Hashed, sync_folder};
-use super::{BackupError, CATALOG, FORMAT, Manifest, Result, SPOOL, STORE, TITLE, hasher, io, is_known};
+use super::{BackupError, CATALOG, FORMAT, Manifest, Result, SPOOL, STORE, TITLE, Task, hasher, io, is_known};
+use crate::catalog::{Place, copy};
+use crate::config::{Config, Database};
 use crate::private::create_private;
 use crate::{catalog, spool, store};
 
@@ -37,12 +39,14 @@ impl Verified {
         Ok(Self { path: file.to_owned(), manifest: backup.end()? })
     }
 
-    /// Writes it into a data folder in which nothing but `except` is. What fails leaves nothing behind, and what is
-    /// broken off leaves a folder that no server starts in.
-    pub fn restore(&self, data_dir: &Path, except: &[&str]) -> Result<()> {
-        check_empty(data_dir, except)?;
+    /// Writes it into a data folder in which nothing but `except` is, and the catalog into the database of the settings,
+    /// in which nothing is. What fails leaves nothing behind, and what is broken off leaves a folder that no server
+    /// starts in.
+    pub async fn restore(&self, config: &Config, except: &[&str]) -> Result<()> {
+        check_empty(config, except).await?;
+        let data_dir = &*config.data_dir;
         let unfinished = data_dir.join(UNFINISHED);
-        let restored = write(&self.path, data_dir, &unfinished);
+        let restored = write(&self.path, config, &unfinished).await;
         if restored.is_err() {
             // In this order: what cannot be deleted leaves the folder that says so.
             for name in [SPOOL, STORE, CATALOG, UNFINISHED] {
@@ -58,8 +62,16 @@ impl Verified {
     }
 }
 
-/// Refuses a data folder in which something but `except` is.
-pub fn check_empty(data_dir: &Path, except: &[&str]) -> Result<()> {
+/// Refuses a data folder in which something but `except` is, and another database in which an installation is.
+pub async fn check_empty(config: &Config, except: &[&str]) -> Result<()> {
+    check_folder(&config.data_dir, except)?;
+    match &config.database {
+        Database::Sqlite => Ok(()),
+        Database::Postgres(_) => copy::check_empty(&Place::of(config)).await.map_err(super::catalog(Task::Restore)),
+    }
+}
+
+fn check_folder(data_dir: &Path, except: &[&str]) -> Result<()> {
     if !data_dir.exists() {
         return Ok(());
     }
@@ -72,7 +84,8 @@ pub fn check_empty(data_dir: &Path, except: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn write(file: &Path, data_dir: &Path, unfinished: &Path) -> Result<()> {
+async fn write(file: &Path, config: &Config, unfinished: &Path) -> Result<()> {
+    let data_dir = &*config.data_dir;
     std::fs::create_dir_all(unfinished.join(SPOOL)).map_err(io(unfinished))?;
     sync_folder(data_dir)?;
     let mut backup = Reader::open(file)?;
@@ -85,14 +98,23 @@ fn write(file: &Path, data_dir: &Path, unfinished: &Path) -> Result<()> {
     }
     backup.end()?;
     sync_folder(&unfinished.join(SPOOL))?;
-    for name in [SPOOL, STORE, CATALOG] {
+    let in_folder: &[&str] = match config.database {
+        Database::Sqlite => &[SPOOL, STORE, CATALOG],
+        Database::Postgres(_) => &[SPOOL, STORE],
+    };
+    for name in in_folder {
         let (from, to) = (unfinished.join(name), data_dir.join(name));
         if from.exists() {
             std::fs::rename(&from, &to).map_err(io(&to))?;
         }
     }
     sync_folder(data_dir)?;
-    std::fs::remove_dir(unfinished).map_err(io(unfinished))?;
+    let catalog = unfinished.join(CATALOG);
+    if catalog.exists() {
+        let copied = copy::copy(&Place::Sqlite(catalog), &Place::of(config)).await;
+        copied.map_err(super::catalog(Task::Restore))?;
+    }
+    std::fs::remove_dir_all(unfinished).map_err(io(unfinished))?;
     sync_folder(data_dir)
 }
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BackupError, CATALOG, Result, SPOOL, STORE, database};
+use super::{BackupError, CATALOG, Result, SPOOL, STORE, Task, database};
+use crate::catalog::Place;
+use crate::catalog::copy::HeldCatalog;
+use crate::config::{Config, Database};
 use crate::spool;
 
 /// How long a database that is being written is waited for.
@@ -24,7 +27,8 @@ pub(super) struct Snapshot {
 /// The databases of a data folder.
 #[derive(Debug)]
 pub(super) struct Snapshots {
-    pub(super) installation: String,
+    /// The catalog, where it lies in another database than a file.
+    pub(super) catalog: Option<HeldCatalog>,
     pub(super) formats: BTreeMap<String, i64>,
     pub(super) all: Vec<Snapshot>,
     pub(super) left_out: Vec<String>,
@@ -63,26 +67,57 @@ impl Snapshots {
     ///   marks in the store admit each of them once. What the shipper moved in between, it ships again; what it dropped
     ///   in between beyond the replay window makes its days incomplete.
     /// - The catalog is locked meanwhile: no erasure is noted as done that the store of the backup has not seen.
-    pub(super) fn hold(folder: &Path) -> Result<Self> {
-        let catalog_path = folder.join(CATALOG);
-        if !catalog_path.exists() {
-            return Err(BackupError::NoCatalog(folder.to_owned()));
+    ///
+    /// What lies elsewhere is not held here: the catalog in another database, and what is counted in a Redis.
+    pub(super) async fn hold(config: &Config) -> Result<Self> {
+        let mut held = Self { catalog: None, formats: BTreeMap::new(), all: Vec::new(), left_out: Vec::new() };
+        match &config.database {
+            Database::Sqlite => held.hold_beside_catalog(config)?,
+            Database::Postgres(_) => {
+                let mut catalog = HeldCatalog::hold(&Place::of(config)).await.map_err(super::catalog(Task::Take))?;
+                held.formats.insert("catalog".to_owned(), catalog.format);
+                held.hold_counted(config)?;
+                catalog.release().await;
+                held.catalog = Some(catalog);
+            }
         }
-        let lock = connect(&catalog_path).map_err(database(&catalog_path))?;
-        lock.execute_batch("BEGIN IMMEDIATE").map_err(database(&catalog_path))?;
-        let mut held =
-            Self { installation: String::new(), formats: BTreeMap::new(), all: Vec::new(), left_out: Vec::new() };
-        if let Some(catalog) = Snapshot::hold(folder, CATALOG.to_owned())? {
-            let id = catalog.connection.query_row("SELECT id FROM installation", [], |row| row.get(0));
-            held.installation = id.map_err(database(&catalog_path))?;
-            held.add("catalog", catalog, "SELECT max(version) FROM _sqlx_migrations")?;
-        }
-        if let Some(store) = Snapshot::hold(folder, STORE.to_owned())? {
-            held.add("store", store, "SELECT format FROM installation")?;
-        }
-        held.hold_spool(folder)?;
-        lock.execute_batch("ROLLBACK").map_err(database(&catalog_path))?;
         Ok(held)
+    }
+
+    /// The id of the installation.
+    pub(super) fn installation(&self) -> Result<String> {
+        if let Some(catalog) = &self.catalog {
+            return Ok(catalog.installation.clone());
+        }
+        let catalog = self.all.iter().find(|snapshot| snapshot.name == CATALOG);
+        let catalog = catalog.ok_or_else(|| BackupError::NoCatalog(PathBuf::from(CATALOG)))?;
+        let id = catalog.connection.query_row("SELECT id FROM installation", [], |row| row.get(0));
+        id.map_err(database(&catalog.path))
+    }
+
+    fn hold_beside_catalog(&mut self, config: &Config) -> Result<()> {
+        let path = config.data_dir.join(CATALOG);
+        if !path.exists() {
+            return Err(BackupError::NoCatalog(config.data_dir.clone()));
+        }
+        let lock = connect(&path).map_err(database(&path))?;
+        lock.execute_batch("BEGIN IMMEDIATE").map_err(database(&path))?;
+        if let Some(catalog) = Snapshot::hold(&config.data_dir, CATALOG.to_owned())? {
+            self.add("catalog", catalog, "SELECT max(version) FROM _sqlx_migrations")?;
+        }
+        self.hold_counted(config)?;
+        lock.execute_batch("ROLLBACK").map_err(database(&path))
+    }
+
+    fn hold_counted(&mut self, config: &Config) -> Result<()> {
+        let folder = &config.data_dir;
+        // Beside a Redis, a file is what was counted before.
+        if config.redis().is_none()
+            && let Some(store) = Snapshot::hold(folder, STORE.to_owned())?
+        {
+            self.add("store", store, "SELECT format FROM installation")?;
+        }
+        self.hold_spool(folder)
     }
 
     fn hold_spool(&mut self, folder: &Path) -> Result<()> {

@@ -9,35 +9,53 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::snapshot::{Snapshot, Snapshots};
-use super::{BackupError, FORMAT, Manifest, Result, SPOOL, TITLE, database, hasher, io};
+use super::{BackupError, CATALOG, FORMAT, Manifest, Result, SPOOL, TITLE, Task, database, hasher, io};
+use crate::catalog::Place;
+use crate::catalog::copy::HeldCatalog;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::private::create_private;
 
-/// Writes a backup of the data folder to a new file, which only its owner may read: it holds the installation's secret.
-/// The server may run meanwhile. The file appears under its name when it is whole.
-pub fn take(data_dir: &Path, file: &Path, clock: &Clock) -> Result<Manifest> {
+/// Writes a backup of the data folder and of the catalog to a new file, which only its owner may read: it holds the
+/// installation's secret. The server may run meanwhile. The file appears under its name when it is whole.
+pub async fn take(config: &Config, file: &Path, clock: &Clock) -> Result<Manifest> {
     if file.exists() {
         return Err(BackupError::Exists(file.to_owned()));
     }
     let work = Work::begin(file)?;
     let taken_at = clock.now();
-    let held = Snapshots::hold(data_dir)?;
+    let held = Snapshots::hold(config).await?;
+    let installation = held.installation()?;
     let mut left_out = held.left_out;
     let (whole, damaged): (Vec<_>, Vec<_>) = held.all.into_iter().partition(is_whole);
     left_out.extend(damaged.into_iter().map(|snapshot| snapshot.name));
+    let in_folder = whole.iter().map(|snapshot| snapshot.name.clone());
     let manifest = Manifest {
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        installation: held.installation,
+        installation,
         taken_at: timestamp(taken_at),
         formats: held.formats,
-        files: whole.iter().map(|snapshot| snapshot.name.clone()).collect(),
+        files: held.catalog.iter().map(|_| CATALOG.to_owned()).chain(in_folder).collect(),
         left_out,
+        counted_in: config.redis().map(|redis| redis.target.to_string()),
+    };
+    // While it is held, the database keeps what it has replaced.
+    let catalog = match held.catalog {
+        Some(catalog) => Some(copy_catalog(catalog, &work).await?),
+        None => None,
     };
     let unfinished = work.path("backup");
-    write(&manifest, whole, &work, &unfinished)?;
+    write(&manifest, (catalog, whole), &work, &unfinished)?;
     std::fs::rename(&unfinished, file).map_err(io(file))?;
     sync_folder(&folder_of(file))?;
     Ok(manifest)
+}
+
+/// The catalog of another database as a file.
+async fn copy_catalog(catalog: HeldCatalog, work: &Work) -> Result<PathBuf> {
+    let copy = work.path(CATALOG);
+    catalog.write_to(&Place::Sqlite(copy.clone())).await.map_err(super::catalog(Task::Take))?;
+    Ok(copy)
 }
 
 /// Whether a file of the spool can be read to its end: the server goes on without a damaged one, too. Of the others none
@@ -47,7 +65,12 @@ fn is_whole(snapshot: &Snapshot) -> bool {
     !snapshot.name.starts_with(SPOOL) || check().is_ok_and(|verdict| verdict == "ok")
 }
 
-fn write(manifest: &Manifest, snapshots: Vec<Snapshot>, work: &Work, to: &Path) -> Result<()> {
+fn write(
+    manifest: &Manifest,
+    (catalog, snapshots): (Option<PathBuf>, Vec<Snapshot>),
+    work: &Work,
+    to: &Path,
+) -> Result<()> {
     create_private(to).map_err(io(to))?;
     let file = File::options().write(true).open(to).map_err(io(to))?;
     let mut out = BufWriter::new(file);
@@ -55,6 +78,10 @@ fn write(manifest: &Manifest, snapshots: Vec<Snapshot>, work: &Work, to: &Path) 
     let head = format!("{TITLE}{FORMAT}\n{json}\n");
     let checksum = blake3::hash(head.as_bytes()).to_hex();
     out.write_all(format!("{head}{checksum}\n").as_bytes()).map_err(io(to))?;
+    if let Some(copy) = catalog {
+        append(CATALOG, &copy, &mut out).map_err(io(to))?;
+        std::fs::remove_file(&copy).map_err(io(&copy))?;
+    }
     for snapshot in snapshots {
         let (name, copy) = (snapshot.name.clone(), copy(snapshot, work)?);
         append(&name, &copy, &mut out).map_err(io(to))?;

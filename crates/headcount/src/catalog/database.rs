@@ -34,9 +34,12 @@ const PATH_IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remov
 /// The file of the catalog in the data folder.
 pub(super) const FILE: &str = "catalog.db";
 
+/// How long a copy waits for the lock of somebody else, in milliseconds; its statements may take as long as they do.
+const LIMITS_OF_COPY: &str = "SET lock_timeout = 4000";
+
 /// Where a catalog lies.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub enum Place {
     /// A file of SQLite.
     Sqlite(PathBuf),
     /// A server of PostgreSQL; its URL may hold a password.
@@ -61,21 +64,35 @@ impl fmt::Display for Place {
 
 impl Place {
     /// Where the settings say that it lies.
-    pub(super) fn of(config: &Config) -> Self {
+    pub fn of(config: &Config) -> Self {
         match &config.database {
-            Database::Sqlite => Self::Sqlite(config.data_dir.join(FILE)),
+            Database::Sqlite => Self::in_folder(&config.data_dir),
             Database::Postgres(url) => Self::Postgres(url.clone()),
         }
     }
 
+    /// The file in that data folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self::Sqlite(folder.join(FILE))
+    }
+
     /// Connections, none of which is open yet.
     pub(super) fn pool(&self) -> Result<AnyPool, sqlx::Error> {
+        self.pool_with(LIMITS)
+    }
+
+    /// The same for a copy of the whole catalog, which takes its time.
+    pub(super) fn pool_to_copy(&self) -> Result<AnyPool, sqlx::Error> {
+        self.pool_with(LIMITS_OF_COPY)
+    }
+
+    fn pool_with(&self, limits: &'static str) -> Result<AnyPool, sqlx::Error> {
         sqlx::any::install_default_drivers();
         let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         Ok(match self {
             Self::Sqlite(path) => pool.connect_lazy_with(sqlite_options(path)?),
             Self::Postgres(url) => pool
-                .after_connect(|connection, _| Box::pin(async { connection.execute(LIMITS).await.map(drop) }))
+                .after_connect(move |connection, _| Box::pin(async move { connection.execute(limits).await.map(drop) }))
                 .connect_lazy_with(url.expose_secret().parse()?),
         })
     }
@@ -128,6 +145,17 @@ impl Place {
         match self {
             Self::Sqlite(_) => "BEGIN",
             Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// What has the numbers of a table's next rows follow those that were copied into it; the other database sees to it
+    /// by itself.
+    pub(super) fn continue_numbers(&self, table: &str) -> Option<String> {
+        let follow =
+            || format!("SELECT setval(pg_get_serial_sequence('{table}', 'seq'), (SELECT MAX(seq) FROM {table}))");
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(follow()),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
 
+pub mod copy;
 mod database;
 pub mod files;
 pub mod grants;
@@ -38,7 +39,6 @@ use headcount_engine::name::UserName;
 use headcount_engine::snapshot::CatalogSnapshot;
 use sqlx::{Any, AnyPool, Row as _, Transaction};
 
-use self::database::Place;
 use self::kept::{Kept, KeptSnapshot};
 use self::open::Belongs;
 use self::rows::Rows;
@@ -49,7 +49,7 @@ use crate::error::{Code, Error};
 use crate::installation::Installation;
 use crate::retention::Retention;
 
-pub use self::database::newest_format;
+pub use self::database::{Place, newest_format};
 pub use self::open::OpenError;
 
 /// How long it may take to learn whether the catalog has changed.

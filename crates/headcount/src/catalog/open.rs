@@ -84,7 +84,7 @@ impl OpenError {
         if place.is_lost(&cause) { Self::Away { path, cause } } else { Self::Database { path, cause } }
     }
 
-    fn of_migration(place: &Place, cause: MigrateError) -> Self {
+    pub(super) fn of_migration(place: &Place, cause: MigrateError) -> Self {
         if let MigrateError::Execute(cause) = cause {
             return Self::of(place, cause);
         }

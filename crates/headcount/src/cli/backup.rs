@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::runtime::Runtime;
 
 use crate::backup::{self, Manifest, Verified};
+use crate::catalog::Place;
 use crate::clock::Clock;
-use crate::config::LogFormat;
+use crate::config::{Database, LogFormat};
 
 use super::folder::{DATA_DIR, LOCK, TakenFolder};
 use super::{Failure, log, print, settings_in};
@@ -36,22 +38,43 @@ pub(super) struct RestoreArgs {
 pub(super) fn take(args: BackupArgs) -> Result<(), Failure> {
     let config = settings_in(args.data_dir)?;
     log::start(tracing::Level::WARN, LogFormat::Text);
-    let manifest = backup::take(&config.data_dir, &args.file, &Clock::wall())?;
+    let manifest = runtime()?.block_on(backup::take(&config, &args.file, &Clock::wall()))?;
     let bytes = std::fs::metadata(&args.file).context("the backup cannot be found")?.len();
-    print(&format!("backed up {} to `{}`, {bytes} bytes\n", said_of(&manifest), args.file.display()))
+    print(&format!(
+        "backed up {} to `{}`, {bytes} bytes\n{}",
+        said_of(&manifest),
+        args.file.display(),
+        missing(&manifest)
+    ))
 }
 
 pub(super) fn restore(args: RestoreArgs) -> Result<(), Failure> {
     let config = settings_in(args.data_dir)?;
     log::start(tracing::Level::WARN, LogFormat::Text);
-    let folder: &Path = &config.data_dir;
+    let (folder, runtime): (&Path, _) = (&config.data_dir, runtime()?);
     // All that can be refused is, before anything is made.
-    backup::check_empty(folder, &[LOCK])?;
+    runtime.block_on(backup::check_empty(&config, &[LOCK]))?;
     let verified = Verified::read(&args.file)?;
     let taken = TakenFolder::take(folder)?;
-    verified.restore(folder, &[LOCK])?;
+    runtime.block_on(verified.restore(&config, &[LOCK]))?;
     drop(taken);
-    print(&format!("restored {} to `{}`\n", said_of(&verified.manifest), folder.display()))
+    let catalog = match config.database {
+        Database::Sqlite => String::new(),
+        Database::Postgres(_) => format!(" and {}", Place::of(&config)),
+    };
+    let said = said_of(&verified.manifest);
+    print(&format!("restored {said} to `{}`{catalog}\n{}", folder.display(), missing(&verified.manifest)))
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Runtime::new().context("the threads cannot be started")
+}
+
+/// What the backup is not enough for.
+fn missing(manifest: &Manifest) -> String {
+    manifest.counted_in.as_ref().map_or_else(String::new, |place| {
+        format!("what is counted is in {place} and not in the backup: back that up, too, as docs/operating.md says\n")
+    })
 }
 
 fn said_of(manifest: &Manifest) -> String {

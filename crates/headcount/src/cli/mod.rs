@@ -1,6 +1,7 @@
 //! The command line.
 
 mod backup;
+mod catalog;
 mod demo;
 mod folder;
 mod import;
@@ -42,10 +43,12 @@ enum Command {
     User(user::UserArgs),
     /// Import what was counted elsewhere into a running server
     Import(import::ImportArgs),
-    /// Write all that the data folder holds to one file, also while the server runs
+    /// Write the catalog and all that the data folder holds to one file, also while the server runs
     Backup(backup::BackupArgs),
-    /// Put what a backup holds into a new data folder
+    /// Put what a backup holds into a new data folder, and the catalog into an empty database
     Restore(backup::RestoreArgs),
+    /// Move the catalog from one database to another
+    Catalog(catalog::CatalogArgs),
     /// Move what is counted from one store to another
     Store(store::StoreArgs),
     /// Serve a made-up fleet, to look around
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Backup(args) => backup::take(args),
         Command::Restore(args) => backup::restore(args),
+        Command::Catalog(args) => catalog::run(args),
         Command::Store(args) => store::run(args),
         Command::Demo(args) => demo::run(&args),
     };

@@ -1,9 +1,11 @@
 //! What lies on disk: a data folder of every version of the formats is kept, and must still open and report the same.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use headcount::backup::{self, Verified};
 use headcount::clock::Clock;
+use headcount::config::{Config, ServeArgs};
 use headcount::{catalog, spool, store};
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
 use headcount_engine::{format, row};
@@ -53,7 +55,12 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 
 /// The report of the fixture's owner, as a server shows it that starts on that folder.
 pub(crate) async fn report(data_dir: PathBuf) -> Value {
-    let app = TestApp::in_directory(data_dir, Clock::stopped_at(NOON), &[]).await;
+    report_with(data_dir, &[]).await
+}
+
+/// The same of a server with these settings.
+pub(crate) async fn report_with(data_dir: PathBuf, settings: &[(&str, &str)]) -> Value {
+    let app = TestApp::in_directory(data_dir, Clock::stopped_at(NOON), settings).await;
     let credentials = json!({"username": "acme", "password": "the password of acme"});
     let login = app.request("POST", "/login").json(&credentials).send().await;
     assert_eq!(login.status, 200, "{login:?}");
@@ -85,11 +92,13 @@ async fn write(folder: &Path) {
     }
     check(&app, "3.0.0-dev", 9).await;
     let file = fresh_directory().join("backup");
-    backup::take(app.directory(), &file, &clock).unwrap();
+    backup::take(&app.app.config, &file, &clock).await.unwrap();
     drop(caller);
     app.stop().await;
     std::fs::create_dir_all(folder).unwrap();
-    Verified::read(&file).unwrap().restore(&folder.join("data"), &[]).unwrap();
+    let to = ServeArgs::default().with("data-dir", folder.join("data").display().to_string());
+    let to = Config::load(&to, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    Verified::read(&file).unwrap().restore(&to, &[]).await.unwrap();
     let report = report(copy_of(&folder.join("data"))).await;
     std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(&report).unwrap() + "\n").unwrap();
 }

@@ -5,6 +5,7 @@
 mod app;
 mod backup;
 mod catalog;
+mod catalog_copy;
 mod cli;
 mod copy;
 mod damage;

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["background", "clock", "config", "error", "failpoint", "installation", "private", "retention"]),
     ("password", &["error"]),
     ("catalog", &["clock", "config", "error", "failpoint", "installation", "private", "password", "retention"]),
-    ("backup", &["catalog", "clock", "private", "spool", "store"]),
+    ("backup", &["catalog", "clock", "config", "private", "spool", "store"]),
     ("record", &["clock", "config", "error", "spool"]),
     ("ship", &["clock", "config", "error", "retention", "spool", "store"]),
     ("report", &["background", "clock", "error", "retention", "ship", "store"]),
