@@ -11,8 +11,12 @@ use crate::error::Error;
 use crate::store::cache::Seen;
 use crate::store::{Compaction, Head, pieces};
 
-/// How many deltas an open day gathers.
+/// How many deltas an open day gathers over an empty base.
 const MOST_DELTAS: u64 = 64;
+/// For how many bytes of its base it gathers one more: a large one is not written anew all the time.
+const BYTES_OF_BASE: u64 = 16 << 10;
+/// How many deltas it gathers at most, so that a reader who has nothing yet finds each of them quickly.
+const MOST_DELTAS_OF_ALL: u64 = 1024;
 /// How many bytes of deltas are left alone however small the base is.
 const FEW_BYTES: u64 = 256 << 10;
 /// How long a closed day must be quiet before its last deltas are compacted.
@@ -63,10 +67,10 @@ impl Keeper {
     }
 
     fn is_due(&self, head: &Head, now: Millis) -> bool {
-        let (deltas, bytes) = head.deltas;
-        let many = deltas >= MOST_DELTAS || bytes > FEW_BYTES.max(head.base_bytes / 2);
         let closed = head.day < now.day() && now.0 >= head.changed_at.0 + QUIET_MILLIS;
-        many || (closed && deltas > 0) || (head.timed && self.may_drop_times(head, now))
+        have_grown(head.deltas, head.base_bytes)
+            || (closed && head.deltas.0 > 0)
+            || (head.timed && self.may_drop_times(head, now))
     }
 
     /// Times are kept until nothing that may still be replayed could need them: one replay window after the day's end,
@@ -74,5 +78,40 @@ impl Keeper {
     fn may_drop_times(&self, head: &Head, now: Millis) -> bool {
         let end = head.day.plus(1).start();
         now.0 >= end.0 + self.replay_millis() && now.0 >= head.changed_at.0 + self.replay_millis()
+    }
+}
+
+/// Whether there are so many deltas, or so many bytes of them, that a new base is worth its writing.
+fn have_grown((deltas, bytes): (u64, u64), base_bytes: u64) -> bool {
+    let most = (MOST_DELTAS + base_bytes / BYTES_OF_BASE).min(MOST_DELTAS_OF_ALL);
+    deltas >= most || bytes > FEW_BYTES.max(base_bytes / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes of bases a day writes on which so many devices come one after the other, 9 bytes each in the base,
+    /// with a delta a second; and the most deltas that a reader may find.
+    fn written(devices: u64) -> (u64, u64) {
+        let (mut base, mut deltas, mut written, mut most) = (0, (0, 0), 0, 0);
+        for second in 1..=86_400 {
+            deltas = (deltas.0 + 1, deltas.1 + 100 + devices * 24 / 86_400);
+            most = deltas.0.max(most);
+            if second % 10 == 0 && have_grown(deltas, base) {
+                base = devices * 9 * second / 86_400;
+                (deltas, written) = ((0, 0), written + base);
+            }
+        }
+        (written, most)
+    }
+
+    #[test]
+    fn what_a_day_writes_grows_with_its_deltas() {
+        for devices in [0, 1_000, 100_000, 1_000_000] {
+            let (written, most) = written(devices);
+            assert!(written <= 86_400 * BYTES_OF_BASE, "{devices}: {written}");
+            assert!(most <= MOST_DELTAS_OF_ALL + 10, "{devices}: {most}");
+        }
     }
 }
