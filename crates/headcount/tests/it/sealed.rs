@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::app::fresh_directory;
+use crate::postgres::Postgres;
 use crate::process::{Done, Server, run};
 
 const ONE: &str = "0123456789abcdef0123456789abcdef";
@@ -104,4 +105,31 @@ fn a_new_installation_is_encrypted_from_its_first_byte() {
     serve(&folder, &[("SECRET_KEY", ONE)]);
     let kept = std::fs::read(folder.join("data/catalog.snapshot")).unwrap();
     assert!(!kept.windows(4).any(|window| window == b"acme"), "the kept catalog can be read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_in_postgresql_is_encrypted_by_a_key_that_comes_later_and_can_be_replaced() {
+    let (postgres, folder) = (Postgres::start().await, fresh_directory());
+    let url = postgres.url();
+    let with = |keys: &[(&'static str, &'static str)]| -> Vec<(&str, &str)> {
+        [&[("DATABASE_URL", &*url)][..], keys].concat()
+    };
+    let length = async || postgres.number("SELECT LENGTH(secret) FROM installation").await;
+    serve(&folder, &with(&[]));
+    assert_eq!(length().await, 32);
+    serve(&folder, &with(&[("SECRET_KEY", ONE)]));
+    assert!(length().await > 64);
+    let place = url.replace("headcount@", "");
+    let sealed =
+        format!("headcount: the secret of the installation in {place} is encrypted, and no key of the settings");
+    for keys in [&[][..], &[("SECRET_KEY", TWO)]] {
+        let said = refused(&folder, &with(keys));
+        assert!(said.starts_with(&sealed), "{said}");
+    }
+    serve(&folder, &with(&[("SECRET_KEY", TWO), ("SECRET_KEY_OLD", ONE)]));
+    serve(&folder, &with(&[("SECRET_KEY", TWO)]));
+    let said = refused(&folder, &with(&[("SECRET_KEY", ONE)]));
+    assert!(said.starts_with(&sealed), "{said}");
+    serve(&folder, &with(&[("SECRET_KEY_OLD", TWO)]));
+    assert_eq!(length().await, 32);
 }

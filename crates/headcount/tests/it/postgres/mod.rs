@@ -3,6 +3,7 @@
 mod away;
 mod faults;
 mod server;
+mod tls;
 
 use std::path::Path;
 

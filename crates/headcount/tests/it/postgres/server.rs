@@ -16,23 +16,46 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Postgres {
     folder: PathBuf,
     port: u16,
+    tls: bool,
     child: Option<Child>,
 }
 
 impl Postgres {
     pub(crate) async fn start() -> Self {
+        Self::start_as(false).await
+    }
+
+    /// One that speaks to nobody without TLS, with a certificate for 127.0.0.1 by an authority of its own.
+    pub(super) async fn start_with_tls() -> Self {
+        Self::start_as(true).await
+    }
+
+    /// The certificate of its authority.
+    pub(super) fn authority(&self) -> String {
+        self.folder.join("ca.pem").display().to_string()
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    async fn start_as(tls: bool) -> Self {
         let folder = std::env::temp_dir().join(format!("postgres-{}", hex::encode(rand::random::<[u8; 8]>())));
         std::fs::create_dir(&folder).unwrap();
         if is_root() {
             assert!(Command::new("chown").arg("postgres").arg(&folder).status().unwrap().success());
         }
-        let mut server = Self { folder, port: free_port(), child: None };
+        let mut server = Self { folder, port: free_port(), tls, child: None };
         let made = server
             .program("initdb")
             .args(["-D", "db", "-U", "headcount", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
             .stdout(Stdio::null())
             .status();
         assert!(made.unwrap().success(), "initdb failed");
+        if tls {
+            server.make_certificates();
+            std::fs::write(server.folder.join("db/pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n").unwrap();
+        }
         server.start_again().await;
         let mut connection = AnyConnection::connect(&server.url_of("postgres")).await.unwrap();
         sqlx::query("CREATE DATABASE headcount").execute(&mut connection).await.unwrap();
@@ -53,6 +76,9 @@ impl Postgres {
         let port = self.port.to_string();
         let mut command = self.program("postgres");
         command.args(["-D", "db", "-p", &port, "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]);
+        if self.tls {
+            command.args(["-c", "ssl=on", "-c", "ssl_cert_file=../server.pem", "-c", "ssl_key_file=../server.key"]);
+        }
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
         sqlx::any::install_default_drivers();
@@ -62,6 +88,33 @@ impl Postgres {
             assert!(started.elapsed() < DEADLINE, "PostgreSQL does not start: {}", log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    fn make_certificates(&self) {
+        let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+        let of =
+            "-CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+        for arguments in [
+            format!("{new} -subj /CN=authority -keyout ca.key -out ca.pem"),
+            format!("{new} {of} -subj /CN=server -keyout server.key -out server.pem"),
+        ] {
+            let mut openssl = Command::new("openssl");
+            let done = openssl.args(arguments.split(' ')).current_dir(&self.folder).output().unwrap();
+            assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        if is_root() {
+            // The server takes no key that somebody else may change.
+            let mut chown = Command::new("chown");
+            chown.args(["postgres", "server.key", "server.pem"]).current_dir(&self.folder);
+            assert!(chown.status().unwrap().success());
+        }
+    }
+
+    /// The number that a query gives, in the database of the catalog.
+    pub(crate) async fn number(&self, query: &str) -> i64 {
+        let mut connection = AnyConnection::connect(&self.url()).await.unwrap();
+        let row = sqlx::query(AssertSqlSafe(query.to_owned())).fetch_one(&mut connection).await.unwrap();
+        sqlx::Row::get(&row, 0)
     }
 
     /// Ends it at once, as `pg_ctl stop -m immediate` does: its next start recovers from the log.
