@@ -3530,6 +3530,8 @@ export interface components {
             store?: string | null;
             /** @description `off`; `ok`; or `degraded`: events wait in the journal because the store does not take them. */
             telemetry: string;
+            /** @description What is not as it should be with the store, which takes everything all the same; absent where nothing is. */
+            warnings: string[];
         };
         /** @description A release was deleted. */
         ReleaseDeleted: {

@@ -49,6 +49,9 @@ struct Ready {
     /// What is wrong with the store, so that it takes nothing; absent where it is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<String>,
+    /// What is not as it should be with the store, which takes everything all the same; absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// What is damaged and was set aside; absent where nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<Damaged>,
@@ -108,6 +111,7 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
         catalog: if app.catalog.is_away() { "stale" } else { "ok" },
         lag_millis,
         store: app.store.problem(),
+        warnings: app.store.warnings(),
         damaged: Some(Damaged::of(&app)).filter(|damaged| !damaged.is_nothing()),
         incomplete: app.keeper.damage().incomplete.iter().map(ToString::to_string).collect(),
         ahead: held.ahead_until.map(|until| Ahead { events: held.ahead_events, until: moment(until) }),

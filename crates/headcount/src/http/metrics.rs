@@ -125,6 +125,8 @@ fn journal(app: &App, registry: &mut Registry) {
 fn store_and_catalog(app: &App, registry: &mut Registry) {
     let problem = ConstGauge::new(u64::from(app.store.problem().is_some()));
     registry.register("store_problem", "1 if the store cannot be reached, or is not shipped to", problem);
+    let warnings = ConstGauge::new(app.store.warnings().len() as u64);
+    registry.register("store_warnings", "What is not as it should be with the store, which takes everything", warnings);
     if let Some(times) = app.store.command_times() {
         let connects = ConstCounter::new(app.store.turn());
         registry.register("store_connects", "Connections to Redis that were made", connects);

@@ -86,7 +86,7 @@ impl Keeper {
         self.damage.load_full()
     }
 
-    /// One round: erases, expires and rebuilds once a day and when owners have settled another
+    /// One round: erases, mends, expires and rebuilds once a day and when owners have settled another
     /// retention, compacts what has grown, keeps the totals of days that were
     /// compacted or have closed, and looks what is damaged.
     pub async fn round(&self) -> Result<(), Error> {
@@ -104,8 +104,10 @@ impl Keeper {
 
     async fn keep(&self) -> Result<(), Error> {
         let mut progress = self.progress.lock().await;
-        self.erase().await?;
+        // While the catalog database is away the store is kept all the same.
+        let mut kept = self.erase().await;
         let now = self.clock.now();
+        self.mend(now).await?;
         let today = (now.day(), self.settings.retention.of_owners());
         if progress.kept_for.as_ref() != Some(&today) {
             self.expire(now).await?;
@@ -118,9 +120,10 @@ impl Keeper {
         }
         for (owner, heads) in by_owner {
             let compacted = self.compact(owner, &heads, now).await?;
-            self.total(owner, &mut progress.totalled, (&heads, &compacted), now).await?;
+            let totalled = self.total(owner, &mut progress.totalled, (&heads, &compacted), now).await;
+            kept = kept.and(totalled);
         }
-        Ok(())
+        kept
     }
 
     /// Erases from the store what the catalog says is to be erased.

@@ -1,16 +1,16 @@
 //! A new epoch: a dictionary without the devices that no retained day knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
 use headcount_engine::device::Pseudonym;
-use headcount_engine::id::OwnerId;
+use headcount_engine::id::{AppId, OwnerId};
 use roaring::{MultiOps as _, RoaringBitmap};
 
 use super::Keeper;
 use crate::error::Error;
 use crate::store::cache::Segments;
-use crate::store::{Block, DictionaryState, DictionaryTail, Rebuild, pieces};
+use crate::store::{Applied, Block, DictionaryState, DictionaryTail, Rebuild, Step, pieces};
 
 /// How long idle devices stay in the dictionary while they are the smaller half.
 const IDLE_MILLIS: i64 = 30 * DAY_MILLIS;
@@ -28,7 +28,7 @@ impl Keeper {
             let segments = self.cache.segments(&self.store, owner, ALL_DAYS).await?;
             let since = tail.since;
             let rebuild = self.compute(move || {
-                let used: RoaringBitmap = segments.seen.iter().map(|seen| seen.segment.devices()).union();
+                let used = used(&segments);
                 let known: usize = tail.blocks.iter().map(|block| block.pseudonyms.len()).sum();
                 let idle = known.saturating_sub(used.len() as usize);
                 let due = idle * 2 > known || (idle > 0 && now.0 >= since.0 + IDLE_MILLIS);
@@ -43,6 +43,38 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+impl Keeper {
+    /// Makes dictionaries anew of which a block is damaged. The devices that it named keep their places, so that every day
+    /// that was counted stays as it is; nobody recognises them any more. One that comes again is another device from
+    /// today on, and today, which may show it twice, is incomplete.
+    pub(super) async fn mend(&self, now: Millis) -> Result<(), Error> {
+        for owner in self.store.damaged_dictionaries() {
+            let (tail, lost) = self.store.dictionary_with_gaps(owner).await?;
+            if lost == 0 {
+                continue;
+            }
+            let segments = self.cache.segments(&self.store, owner, ALL_DAYS).await?;
+            let apps: BTreeSet<AppId> = segments.seen.iter().map(|seen| seen.app).collect();
+            let incomplete = apps.into_iter().map(|app| (app, now.day())).collect();
+            let step = Step { expected_dictionary: tail.state, incomplete, ..Step::of_no_spool(now) };
+            if self.store.apply(owner, step).await? != Applied::Yes {
+                continue;
+            }
+            let rebuild = self.compute(move || renumber(owner, &tail, &segments, &used(&segments), now)).await?;
+            if self.store.rebuild(rebuild).await? {
+                tracing::error!(%owner, devices = lost, "a part of the dictionary was damaged: these devices are not \
+                    recognised any more, and the dictionary was made anew without them");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The devices that any day has.
+fn used(segments: &Segments) -> RoaringBitmap {
+    segments.seen.iter().map(|seen| seen.segment.devices()).union()
 }
 
 /// The used devices in the order of their old ordinals, and all segments with the new ones.

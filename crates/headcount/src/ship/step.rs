@@ -9,7 +9,7 @@ use super::fold::{DecodedRow, Folded, fold};
 use super::shipper::Shipper;
 use super::source::{Loss, Source};
 use super::{ATTEMPTS, ShipError};
-use crate::store::{Applied, Block, DictionaryState, Step};
+use crate::store::{Applied, Block, Step};
 
 /// What became of an owner's part of some rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Shipper {
                 mark: Some(last.mark),
                 incomplete: damaged.collect(),
                 receipts: fresh.iter().filter_map(|row| row.receipt_of(owner)).collect(),
-                ..empty(source.id(), now)
+                ..Step::empty(source.id(), now)
             };
             match self.apply_all(owner, step, folded).await? {
                 Applied::Yes => {
@@ -76,8 +76,12 @@ impl Shipper {
         let lost: Vec<_> = loss.days.iter().copied().filter(|&(_, day)| day >= first_day).collect();
         for _ in 0..ATTEMPTS {
             let expected_dictionary = self.dictionary(loss.owner).await?.state();
-            let step =
-                Step { expected_mark: loss.kept, expected_dictionary, incomplete: lost.clone(), ..empty(spool, now) };
+            let step = Step {
+                expected_mark: loss.kept,
+                expected_dictionary,
+                incomplete: lost.clone(),
+                ..Step::empty(spool, now)
+            };
             match self.store.apply(loss.owner, step).await? {
                 Applied::Yes => return Ok(true),
                 Applied::MarkMoved(_) => return Ok(false),
@@ -92,7 +96,7 @@ impl Shipper {
         let mut blocks = folded.blocks;
         let final_block = blocks.pop();
         for block in blocks {
-            let step = Step { expected_mark: last.expected_mark, ..empty(last.spool, last.at) };
+            let step = Step { expected_mark: last.expected_mark, ..Step::empty(last.spool, last.at) };
             let applied = self.apply_block(owner, Some(block), step).await?;
             if applied != Applied::Yes {
                 return Ok(applied);
@@ -126,20 +130,5 @@ impl Shipper {
         let tail = self.store.dictionary(owner, dictionary.state()).await?;
         dictionary.follow(&tail);
         Ok(())
-    }
-}
-
-/// A step that expects and brings nothing.
-fn empty(spool: SpoolId, at: Millis) -> Step {
-    Step {
-        spool,
-        expected_mark: None,
-        mark: None,
-        expected_dictionary: DictionaryState::default(),
-        block: None,
-        deltas: Vec::new(),
-        incomplete: Vec::new(),
-        receipts: Vec::new(),
-        at,
     }
 }

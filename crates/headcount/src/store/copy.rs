@@ -9,16 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::format::{encode, seal};
 use headcount_engine::id::{AppId, OwnerId};
-use headcount_engine::mark::{Mark, SpoolId};
 use headcount_engine::segment::Segment;
 
 use crate::retention::Retention;
 
 use super::cache::{Seen, merge_loaded};
 use super::{Applied, Compaction, DictionaryState, DictionaryTail, Head, Kept, Step, Store, StoreError, pieces};
-
-/// Steps that move no mark have to name one: that of a spool that there is not.
-const NO_SPOOL: SpoolId = SpoolId([0; 16]);
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -267,15 +263,5 @@ fn unexpected() -> StoreError {
 
 /// A step that changes nothing yet.
 fn empty_step(at: Millis, expected_dictionary: DictionaryState) -> Step {
-    Step {
-        spool: NO_SPOOL,
-        expected_mark: None::<Mark>,
-        mark: None,
-        expected_dictionary,
-        block: None,
-        deltas: Vec::new(),
-        incomplete: Vec::new(),
-        receipts: Vec::new(),
-        at,
-    }
+    Step { expected_dictionary, ..Step::of_no_spool(at) }
 }

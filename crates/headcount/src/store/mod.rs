@@ -8,6 +8,8 @@ pub mod copy;
 mod embedded;
 mod kept;
 mod redis;
+mod step;
+mod trouble;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -25,6 +27,8 @@ use self::kept::Purpose;
 pub use self::kept::{Kept, PIECE_BYTES, Receipt, pieces};
 use self::redis::Redis;
 pub use self::redis::scripts as redis_scripts;
+pub use self::step::{Applied, Step};
+pub use self::trouble::Damage;
 use crate::config::RedisSettings;
 use crate::installation::Installation;
 use headcount_engine::mark::{Mark, SpoolId};
@@ -96,40 +100,6 @@ pub struct Block {
     pub id: [u8; 8],
     /// The pseudonyms; the ordinal of each is its place in the dictionary.
     pub pseudonyms: Vec<Pseudonym>,
-}
-
-/// One step of an owner: what follows a mark, folded.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// The spool that it comes from.
-    pub spool: SpoolId,
-    /// The owner's mark for this spool that the step follows; `None` where there is none.
-    pub expected_mark: Option<Mark>,
-    /// The mark afterwards; `None` leaves it as it is.
-    pub mark: Option<Mark>,
-    /// The state of the dictionary that the ordinals belong to.
-    pub expected_dictionary: DictionaryState,
-    /// The pseudonyms that join it; at most [`MOST_NEW_PSEUDONYMS`].
-    pub block: Option<Block>,
-    /// Sealed segments to be merged into those of their app and day.
-    pub deltas: Vec<(AppId, Day, Vec<u8>)>,
-    /// Days that are known to lack something.
-    pub incomplete: Vec<(AppId, Day)>,
-    /// What an import is answered for its rows, so that a repeated one is answered alike.
-    pub receipts: Vec<(Mark, Vec<u8>)>,
-    /// The moment of the step.
-    pub at: Millis,
-}
-
-/// What became of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// It is in the store.
-    Yes,
-    /// The mark is another one: somebody else shipped, or the store lost something.
-    MarkMoved(Option<Mark>),
-    /// The dictionary has another state.
-    DictionaryMoved(DictionaryState),
 }
 
 /// Which state of a segment somebody has.
@@ -263,17 +233,6 @@ pub struct DictionaryTail {
     pub blocks: Vec<Block>,
 }
 
-/// What was damaged and set aside, and what the segments lack.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Damage {
-    /// The names of stores that were set aside as a whole.
-    pub stores: Vec<String>,
-    /// How many blobs were set aside.
-    pub blobs: u64,
-    /// The days that are known to lack something, of any owner and app, in order.
-    pub incomplete: Vec<Day>,
-}
-
 /// How long commands took, in seconds; the label says what they are.
 pub type CommandTimes = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 
@@ -355,19 +314,6 @@ impl Store {
         place!(self, place => place.set_aside(owner, app, day, blob).await)
     }
 
-    /// What was damaged so far, and what is lacking.
-    pub async fn damage(&self) -> Result<Damage, StoreError> {
-        place!(self, place => place.damage().await)
-    }
-
-    /// What is wrong with the store now, so that nothing can be read from it or shipped to it.
-    pub fn problem(&self) -> Option<String> {
-        match self {
-            Self::Embedded(_) => None,
-            Self::Redis(redis) => redis.problem(),
-        }
-    }
-
     /// How long commands to a Redis took, in seconds, by what they are.
     pub fn command_times(&self) -> Option<&CommandTimes> {
         match self {
@@ -381,11 +327,6 @@ impl Store {
     /// before bring its day nothing, and the day stays incomplete.
     pub async fn expire(&self, owner: OwnerId, first: Day, marks_before: Millis, at: Millis) -> Result<(), StoreError> {
         place!(self, place => place.expire(owner, first, marks_before, at).await)
-    }
-
-    /// Grows when the store turns out to be damaged and begins anew: what was in it before is to be looked after.
-    pub fn turn(&self) -> u64 {
-        place!(self, place => place.turn())
     }
 
     /// The owners of whom there is anything.

@@ -15,7 +15,7 @@ mod reply;
 mod script;
 mod step;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct Redis {
     link: Link,
     places: Mutex<HashMap<OwnerId, Arc<Place>>>,
     entered: Mutex<HashMap<OwnerId, Instant>>,
+    // The owners in whose dictionary a block is damaged.
+    damaged: Mutex<BTreeSet<OwnerId>>,
 }
 
 /// Where an owner's segments lie, as it was seen last.
@@ -73,7 +75,7 @@ impl Redis {
         {
             return Err(error);
         }
-        Ok(Self { link, places: Mutex::default(), entered: Mutex::default() })
+        Ok(Self { link, places: Mutex::default(), entered: Mutex::default(), damaged: Mutex::default() })
     }
 
     pub(super) fn turn(&self) -> u64 {
@@ -85,7 +87,21 @@ impl Redis {
     }
 
     pub(super) fn problem(&self) -> Option<String> {
-        self.link.problem()
+        self.link.problem().or_else(|| {
+            let owner = *self.damaged_dictionaries().first()?;
+            Some(format!(
+                "a block of the dictionary of owner {owner} is damaged; it is made anew, and if this stays, docs/operating.md \
+                 has what to do"
+            ))
+        })
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.link.warnings()
+    }
+
+    pub(super) fn damaged_dictionaries(&self) -> Vec<OwnerId> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     fn keys(&self, owner: OwnerId) -> Keys {

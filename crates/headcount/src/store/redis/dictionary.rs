@@ -1,4 +1,6 @@
-//! Following an owner's dictionary.
+//! Following an owner's dictionary, also where a part of it is damaged.
+
+use std::sync::PoisonError;
 
 use headcount_engine::day::Millis;
 use headcount_engine::device::Pseudonym;
@@ -19,7 +21,20 @@ struct Part {
     /// The place of the oldest block.
     place: u64,
     /// The newest first.
-    blocks: Vec<Block>,
+    blocks: Vec<Found>,
+}
+
+/// A block as it is found.
+struct Found {
+    block: Block,
+    is_damaged: bool,
+}
+
+/// What was read of a dictionary.
+struct Read {
+    tail: DictionaryTail,
+    /// The places in it of the blocks that are damaged.
+    damaged: Vec<usize>,
 }
 
 impl Redis {
@@ -28,9 +43,39 @@ impl Redis {
         owner: OwnerId,
         known: DictionaryState,
     ) -> Result<DictionaryTail, StoreError> {
+        let Read { tail, damaged } = self.read_dictionary(owner, known).await?;
+        let mut owners = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !damaged.is_empty() {
+            owners.insert(owner);
+            // Without it no bit of a segment says which device it is.
+            return Err(StoreError::Damaged(format!("a block of the dictionary of owner {owner}")));
+        }
+        if known == DictionaryState::default() {
+            owners.remove(&owner);
+        }
+        Ok(tail)
+    }
+
+    pub(in super::super) async fn dictionary_with_gaps(
+        &self,
+        owner: OwnerId,
+    ) -> Result<(DictionaryTail, usize), StoreError> {
+        let mut ordinals = redis::cmd("HGET");
+        let ordinals = self.link.get(ordinals.arg(self.keys(owner).state()).arg("ordinals").clone()).await?;
+        let ordinals = reply::optional_bytes(ordinals)?.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+        let mut read = self.read_dictionary(owner, DictionaryState::default()).await?;
+        let lost = read.fill(ordinals.unwrap_or(0));
+        let lost = lost.ok_or_else(|| StoreError::Damaged(format!("the dictionary of owner {owner}, too much")))?;
+        if lost == 0 {
+            self.damaged.lock().unwrap_or_else(PoisonError::into_inner).remove(&owner);
+        }
+        Ok((read.tail, lost))
+    }
+
+    async fn read_dictionary(&self, owner: OwnerId, known: DictionaryState) -> Result<Read, StoreError> {
         for _ in 0..ATTEMPTS {
             match self.tail(owner, known).await? {
-                Some(tail) => return Ok(tail),
+                Some(read) => return Ok(read),
                 None => self.forget_place(owner),
             }
         }
@@ -38,18 +83,21 @@ impl Redis {
     }
 
     /// Reads backwards until the known block comes; `None` if the dictionary was rebuilt meanwhile.
-    async fn tail(&self, owner: OwnerId, known: DictionaryState) -> Result<Option<DictionaryTail>, StoreError> {
+    async fn tail(&self, owner: OwnerId, known: DictionaryState) -> Result<Option<Read>, StoreError> {
         let space = self.place(owner).await?.space.clone();
         let Some(newest) = self.part(owner, &space, known, None).await? else { return Ok(None) };
         let mut tail = DictionaryTail { state: newest.state, since: newest.since, ..DictionaryTail::default() };
         tail.follows = known == newest.state;
-        let mut part = newest;
+        let (mut part, mut damaged) = (newest, Vec::new());
         while !tail.follows {
             let is_same_epoch = part.state.epoch == known.epoch;
-            for block in part.blocks {
+            for Found { block, is_damaged } in part.blocks {
                 if is_same_epoch && block.id == known.last_block {
                     tail.follows = true;
                     break;
+                }
+                if is_damaged {
+                    damaged.push(tail.blocks.len());
                 }
                 tail.blocks.push(block);
             }
@@ -64,7 +112,8 @@ impl Redis {
             }
         }
         tail.blocks.reverse();
-        Ok(Some(tail))
+        let damaged = damaged.into_iter().rev().map(|from_end| tail.blocks.len() - 1 - from_end).collect();
+        Ok(Some(Read { tail, damaged }))
     }
 
     async fn part(
@@ -86,18 +135,48 @@ impl Redis {
         let last_block = reply::eight(reply::next(&mut values)?)?;
         let since = reply::text(reply::next(&mut values)?)?.parse().map_or(Millis::default(), Millis);
         let place = reply::number(reply::next(&mut values)?)?;
-        let blocks = values.map(|value| block(owner, &reply::bytes(value)?)).collect::<Result<_, _>>()?;
+        let blocks = values.map(|value| reply::bytes(value).map(|bytes| found(&bytes))).collect::<Result<_, _>>()?;
         Ok(Some(Part { state: DictionaryState { epoch, last_block }, since, place, blocks }))
     }
 }
 
-fn block(owner: OwnerId, bytes: &[u8]) -> Result<Block, StoreError> {
-    // Without it no bit of a segment says which device it is.
-    let damaged = || StoreError::Damaged(format!("a block of the dictionary of owner {owner}"));
-    let (id, sealed) = bytes.split_first_chunk().ok_or_else(damaged)?;
-    let (pseudonyms, rest) = unseal(sealed).map_err(|_| damaged())?.as_chunks::<16>();
-    if !rest.is_empty() {
-        return Err(damaged());
+impl Read {
+    /// Puts pseudonyms that no device has in the places of those that are lost, so that the whole has so many ordinals:
+    /// how many, unless that cannot be.
+    fn fill(&mut self, ordinals: usize) -> Option<usize> {
+        let blocks = &mut self.tail.blocks;
+        let all: usize = blocks.iter().map(|block| block.pseudonyms.len()).sum();
+        match self.damaged[..] {
+            [] => Some(0),
+            // All others tell how many it had.
+            [only] => {
+                let lost = ordinals.checked_sub(all - blocks[only].pseudonyms.len())?;
+                blocks[only].pseudonyms = made_up(lost);
+                Some(lost)
+            }
+            // Their lengths are believed where they add up.
+            _ => (all == ordinals).then(|| self.damaged.iter().map(|&at| blocks[at].pseudonyms.len()).sum()),
+        }
     }
-    Ok(Block { id: *id, pseudonyms: pseudonyms.iter().copied().map(Pseudonym).collect() })
+}
+
+/// A block that is damaged has pseudonyms that no device has: as many as its length says.
+fn found(bytes: &[u8]) -> Found {
+    // Its id and its checksum.
+    const REST: usize = 16;
+    let intact = || {
+        let (id, sealed) = bytes.split_first_chunk()?;
+        let (pseudonyms, rest) = unseal(sealed).ok()?.as_chunks::<16>();
+        let pseudonyms = pseudonyms.iter().copied().map(Pseudonym).collect();
+        rest.is_empty().then_some(Block { id: *id, pseudonyms })
+    };
+    if let Some(block) = intact() {
+        return Found { block, is_damaged: false };
+    }
+    let pseudonyms = made_up(bytes.len().saturating_sub(REST) / 16);
+    Found { block: Block { id: rand::random(), pseudonyms }, is_damaged: true }
+}
+
+fn made_up(count: usize) -> Vec<Pseudonym> {
+    (0..count).map(|_| Pseudonym(rand::random())).collect()
 }

@@ -26,7 +26,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The pauses between attempts: the first one, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often a connection is looked over again.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(5);
 
 /// The bounds by which the times of commands are told apart, in seconds.
 const COMMAND_SECONDS: [f64; 11] = [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2, 1.0, 4.0];
@@ -107,6 +107,11 @@ impl Link {
     pub(super) fn problem(&self) -> Option<String> {
         let refusal = || self.current().and_then(|live| live.findings.refusal.clone());
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone().or_else(refusal)
+    }
+
+    /// What may go wrong with the server that there is a connection to.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.current().map(|live| live.findings.warnings.clone()).unwrap_or_default()
     }
 
     fn set_problem(&self, problem: Option<String>) {

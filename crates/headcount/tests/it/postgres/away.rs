@@ -97,6 +97,25 @@ async fn checks_are_answered_and_recorded_without_the_database_also_after_a_star
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_is_kept_without_the_database() {
+    let mut server = Postgres::start().await;
+    let app = on(&server).await;
+    let token = shop::open(&app, "acme").await.token().to_owned();
+    server.stop().await;
+    for _ in 0..64 {
+        recorded(&app).await;
+        app.app.shipping.flush().await.unwrap();
+    }
+    app.app.keeper.round().await.unwrap_err();
+    let heads = app.app.store.heads().await.unwrap();
+    assert!(!heads.is_empty() && heads.iter().all(|head| head.deltas.0 == 0 && head.base_bytes > 0), "{heads:?}");
+    server.start_again().await;
+    until("the round is whole again", async || app.app.keeper.round().await.is_ok()).await;
+    until("reports come back", async || login(&app).await.status == 200).await;
+    assert_eq!(counted(&Caller::known(&app, &token)).await, (64, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_neither_database_nor_snapshot_everybody_is_told_so_until_it_comes() {
     let mut server = Postgres::start().await;
     server.stop().await;

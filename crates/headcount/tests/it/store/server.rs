@@ -105,6 +105,29 @@ async fn nothing_is_shipped_to_a_redis_that_may_evict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redis_without_a_log_is_named_as_long_as_it_has_none() {
+    let redis = One::start(Log::None);
+    let app = with_redis(&url(redis.port())).await;
+    let warnings = async || app.get("/ready").await.json()["warnings"].clone();
+    let metric = async || {
+        let text = reqwest::get(app.metrics_url()).await.unwrap().text().await.unwrap();
+        text.lines().find_map(|line| line.strip_prefix("headcount_store_warnings ")).map(str::to_owned)
+    };
+    let said = warnings().await;
+    let said = said.as_array().map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>()).unwrap_or_default();
+    assert!(said.len() == 1 && said[0].ends_with("set `appendonly yes`"), "{said:?}");
+    assert_eq!(metric().await.as_deref(), Some("1"));
+    redis.set("appendonly", "yes");
+    let started = Instant::now();
+    while warnings().await != Value::Null {
+        assert!(started.elapsed() < DEADLINE, "it does not notice that it is well");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(metric().await.as_deref(), Some("0"));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redis_of_another_installation_stops_the_start() {
     let redis = One::start(Log::None);
     with_redis(&url(redis.port())).await.stop().await;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::Site;
-use crate::effort;
 use crate::process::Server;
 use crate::redis::one::{Log, One};
 
@@ -28,21 +27,13 @@ async fn a_redis_that_may_throw_keys_away() {
     let server = site.serve(&redis.url());
     site.load(&server).await;
     site.assert_counted(&[&server]).await;
-    set_policy(&redis, "allkeys-lru");
+    redis.set("maxmemory-policy", "allkeys-lru");
     await_log(&server, "allkeys-lru").await;
     let shipped = marks(&redis);
     site.under_load(&server, "it may evict", || std::thread::sleep(Duration::from_secs(1))).await;
     assert_eq!(marks(&redis), shipped, "nothing is shipped to it");
-    set_policy(&redis, "noeviction");
+    redis.set("maxmemory-policy", "noeviction");
     site.assert_counted(&[&server]).await;
-}
-
-/// The policy is looked at every 30 seconds, which is too long for a short test, and whenever a connection is made.
-fn set_policy(redis: &One, policy: &str) {
-    redis.set("maxmemory-policy", policy);
-    if effort::rounds(0, 1) == 0 {
-        redis.try_ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).unwrap();
-    }
 }
 
 /// Up to where which spool is shipped.

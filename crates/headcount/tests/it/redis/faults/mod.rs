@@ -5,6 +5,7 @@ mod answers;
 mod any;
 mod cluster;
 mod cut;
+mod damaged;
 mod instances;
 mod limits;
 mod long;
