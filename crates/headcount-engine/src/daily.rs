@@ -10,8 +10,8 @@ use crate::dimension::{Dimension, Value};
 use crate::report::{Filters, Query, Source, Totals, evaluate};
 
 /// Days of the rolling actives, the day itself included.
-const WEEKLY: i32 = 7;
-const MONTHLY: i32 = 28;
+pub(crate) const WEEKLY: i32 = 7;
+pub(crate) const MONTHLY: i32 = 28;
 
 /// The numbers of one day, of one app or of all of an owner's apps together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

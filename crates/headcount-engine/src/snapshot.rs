@@ -343,6 +343,11 @@ impl NameIndex {
         self.live.is_empty()
     }
 
+    /// The live resources, in no order.
+    pub fn live(&self) -> impl Iterator<Item = Id> {
+        self.live.values().copied()
+    }
+
     /// The live resource that a check means by that name: the one that has it, else the one that had it last, else the
     /// oldest of its alias group.
     pub fn resolve(&self, name: &str) -> Option<Id> {

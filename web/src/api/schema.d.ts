@@ -507,6 +507,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/telemetry/adoption": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How fast devices move to a release
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `days`, `platforms`, `milestones`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description The name of the app. May be missing where there is only one. */
+                    app?: string | null;
+                    /** @description The name of its channel; without it, that on which it was published first. */
+                    channel?: string | null;
+                    /** @description The version of another release, to compare with. */
+                    compare?: string | null;
+                    /** @description The version; without it, the newest one that is published. */
+                    version?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Adoption"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/telemetry/breakdown": {
         parameters: {
             query?: never;
@@ -640,6 +721,79 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Matrix"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/telemetry/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices and requests from day to day
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `days`, `previous`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Trend"];
                     };
                 };
                 /** @description Why a request failed. */
@@ -2608,6 +2762,83 @@ export interface components {
             /** @description The own name, which cannot be changed. */
             username: string;
         };
+        /** @description One release. */
+        AdoptedRelease: {
+            /** @description The name of its channel; `null` if it has none. Devices of this channel are counted. */
+            channel?: string | null;
+            /** @description The retained days since then, the earliest first. */
+            days: components["schemas"]["AdoptionDay"][];
+            /** @description The same by platform, the one with the most devices first. */
+            platforms: components["schemas"]["AdoptionPlatform"][];
+            /** @description When it was first published, RFC 3339 in UTC. */
+            published_at: string;
+            /** @description The first day on which at least 50 % of the devices ended it on this release or newer. */
+            t50?: components["schemas"]["Milestone"] | null;
+            /** @description The same with 90 %. */
+            t90?: components["schemas"]["Milestone"] | null;
+            /** @description The same with 95 %. */
+            t95?: components["schemas"]["Milestone"] | null;
+            /** @description The version. */
+            version: string;
+        };
+        /** @description How fast the devices of an app move to one release, or to two. */
+        Adoption: {
+            /** @description The name of the app. */
+            app: string;
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description The release, and the one to compare it with, if there is one. */
+            releases: components["schemas"]["AdoptedRelease"][];
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description Why what is `null` or missing cannot be known. */
+            unknown: components["schemas"]["Unknown"][];
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        /** @description One day of a release. */
+        AdoptionDay: {
+            /**
+             * Format: uint64
+             * @description Those that ended the day on this release or a newer one.
+             */
+            adopted: number;
+            /**
+             * Format: uint64
+             * @description Days since that of the publication, which is 0.
+             */
+            age: number;
+            /** @description The UTC day. */
+            date: string;
+            /**
+             * Format: uint64
+             * @description Distinct devices of the app and channel.
+             */
+            devices: number;
+            /**
+             * Format: uint64
+             * @description Those that did not, because a staged rollout held them back.
+             */
+            held: number;
+            /**
+             * Format: double
+             * @description `adopted` divided by `devices`, 0 to 1.
+             */
+            share: number;
+        };
+        /** @description One platform. */
+        AdoptionPlatform: {
+            /** @description The same days. */
+            days: components["schemas"]["AdoptionDay"][];
+            /** @description The name of the platform. */
+            platform: string;
+        };
         /** @description Events that wait for the clock. */
         Ahead: {
             /**
@@ -3006,16 +3237,26 @@ export interface components {
             [key: string]: string;
         };
         Choice: {
-            /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
-            by?: string | null;
-            /** @description `time` adds the devices of each day. */
-            over?: string | null;
+            /** @description The name of the app. May be missing where there is only one. */
+            app?: string | null;
+            /** @description The name of its channel; without it, that on which it was published first. */
+            channel?: string | null;
+            /** @description The version of another release, to compare with. */
+            compare?: string | null;
+            /** @description The version; without it, the newest one that is published. */
+            version?: string | null;
         };
         Choice2: {
             /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
             table?: string | null;
         };
         Choice3: {
+            /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
+            by?: string | null;
+            /** @description `time` adds the devices of each day. */
+            over?: string | null;
+        };
+        Choice4: {
             /** @description Another one of them; without it, `platform`. */
             columns?: string | null;
             /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
@@ -3294,6 +3535,16 @@ export interface components {
             total: number;
             /** @description The value. */
             value: string;
+        };
+        /** @description When a share was reached. */
+        Milestone: {
+            /**
+             * Format: uint64
+             * @description Days since that of the publication.
+             */
+            age: number;
+            /** @description The UTC day. */
+            date: string;
         };
         /** @description A further administrator, to be created by the signup key. */
         NewAdministrator: {
@@ -3823,6 +4074,139 @@ export interface components {
             summary: components["schemas"]["Summary"];
             /** @description The versions in use. */
             versions: components["schemas"]["Versions"];
+        };
+        /** @description How devices and checks develop from day to day. What cannot be known is `null`, and `unknown` says why. */
+        Trend: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description Every day of the range, the earliest first. */
+            days: components["schemas"]["TrendDay"][];
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description As many days, up to the day before the range. */
+            previous: components["schemas"]["TrendPeriod"];
+            /** @description The range as a whole. */
+            summary: components["schemas"]["TrendSummary"];
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description Why what is `null` cannot be known. */
+            unknown: components["schemas"]["Unknown"][];
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        /** @description The numbers of one day. */
+        TrendDay: {
+            /** @description The UTC day. */
+            date: string;
+            /**
+             * Format: uint64
+             * @description Distinct devices.
+             */
+            devices?: number | null;
+            /** @description Whether the day is older than the retention, and shown as it was counted when it closed. */
+            from_totals: boolean;
+            /**
+             * Format: uint64
+             * @description Devices that a staged rollout held back at the end of the day.
+             */
+            held?: number | null;
+            /**
+             * Format: uint64
+             * @description Devices that ended the day on the latest release.
+             */
+            latest?: number | null;
+            /**
+             * Format: uint64
+             * @description Distinct devices of the day and the 27 before it.
+             */
+            mau?: number | null;
+            /**
+             * Format: uint64
+             * @description Devices that were not counted in the retention before the day.
+             */
+            new?: number | null;
+            /**
+             * Format: uint64
+             * @description Devices that ended the day below it.
+             */
+            outdated?: number | null;
+            /**
+             * Format: uint64
+             * @description Counted checks.
+             */
+            requests?: number | null;
+            /**
+             * Format: uint64
+             * @description The other devices of the day.
+             */
+            returning?: number | null;
+            /**
+             * Format: double
+             * @description `devices` divided by `mau`, 0 to 1.
+             */
+            stickiness?: number | null;
+            /**
+             * Format: uint64
+             * @description Distinct devices of the day and the 6 before it.
+             */
+            wau?: number | null;
+        };
+        /** @description A range of days. */
+        TrendPeriod: {
+            /** @description Every day, the earliest first. */
+            days: components["schemas"]["TrendDay"][];
+            /** @description The first UTC day. */
+            from: string;
+            /** @description The range as a whole. */
+            summary: components["schemas"]["TrendSummary"];
+            /** @description The last UTC day. */
+            to: string;
+        };
+        /** @description The numbers of a range as a whole. */
+        TrendSummary: {
+            /**
+             * Format: uint64
+             * @description Distinct devices of all days.
+             */
+            devices?: number | null;
+            /**
+             * Format: uint64
+             * @description Distinct devices that a staged rollout held back at the end of a day.
+             */
+            held?: number | null;
+            /**
+             * Format: uint64
+             * @description Distinct devices that ended a day on the latest release.
+             */
+            latest?: number | null;
+            /**
+             * Format: uint64
+             * @description The new devices of all days.
+             */
+            new?: number | null;
+            /**
+             * Format: uint64
+             * @description Distinct devices that ended a day below it.
+             */
+            outdated?: number | null;
+            /**
+             * Format: uint64
+             * @description Counted checks.
+             */
+            requests?: number | null;
+        };
+        /** @description Why a number is `null`. */
+        Unknown: {
+            /** @description The UTC days on which it is not known. */
+            dates: string[];
+            /** @description The field: that of a day, or `summary.` or `previous.summary.` with that of a range. */
+            field: string;
+            /** @description Why. */
+            reason: string;
         };
         /** @description Changes to one architecture. */
         UpdateArch: {

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod adoption;
 mod breakdown;
 mod matrix;
+mod trend;
 
+pub use self::adoption::{AdoptedRelease, Adoption, AdoptionDay, AdoptionPlatform, Milestone};
 pub use self::breakdown::{Breakdown, BreakdownDay, BreakdownRow, BreakdownTotal};
 pub use self::matrix::{Matrix, MatrixRow};
+pub use self::trend::{Trend, TrendDay, TrendPeriod, TrendSummary, Unknown};
 
 /// What every answer says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

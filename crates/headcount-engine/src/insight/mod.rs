@@ -3,5 +3,7 @@
 //! A device has on a day what it has in one application: its values of that day there. Over days and applications every
 //! number is that of a union, never a sum of devices.
 
+pub mod adoption;
 pub mod breakdown;
 pub mod matrix;
+pub mod trend;

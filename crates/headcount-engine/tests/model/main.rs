@@ -1,8 +1,10 @@
 //! The engine against plain sets, and the recorded examples of the rule which of a day's values counts.
 
+mod adoption;
 mod breakdown;
 mod matrix;
 mod plain;
+mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
 //! Daily totals, and what is still to be erased from the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use headcount_engine::daily::DailyTotals;
 use headcount_engine::day::Day;
@@ -51,14 +52,16 @@ impl Catalog {
         Ok(versions)
     }
 
-    /// Keeps totals, unless newer ones are kept. Of a day that lacks something the greater numbers stay.
+    /// Keeps totals, unless newer ones are kept. Of a day that lacks something the greater numbers stay; of one of whose
+    /// look-back less is there now, those of the longer one.
     pub async fn keep_totals(&self, owner: OwnerId, key: TotalsKey, totals: KeptTotals) -> Result<(), Error> {
         let mut transaction = self.begin_write().await?;
         let kept = fetch(&mut transaction, owner, key).await?;
         let totals = match kept {
             Some(kept) if kept.version > totals.version => return Ok(()),
             Some(kept) if totals.incomplete => greater(kept, totals),
-            Some(_) | None => totals,
+            Some(kept) => with_look_back(&kept, totals),
+            None => totals,
         };
         store(&mut transaction, owner, key, &totals).await?;
         transaction.commit().await?;
@@ -69,6 +72,17 @@ impl Catalog {
     pub async fn totals(&self, owner: OwnerId, key: TotalsKey) -> Result<Option<KeptTotals>, Error> {
         let mut transaction = self.begin_read().await?;
         Ok(fetch(&mut transaction, owner, key).await?)
+    }
+
+    /// The totals that are kept of those days, of one app or of all.
+    pub async fn totals_between(
+        &self,
+        owner: OwnerId,
+        app: Option<AppId>,
+        days: RangeInclusive<Day>,
+    ) -> Result<BTreeMap<Day, KeptTotals>, Error> {
+        let mut transaction = self.begin_read().await?;
+        Ok(fetch_between(&mut transaction, owner, app, days).await?)
     }
 
     /// What is to be erased.
@@ -106,16 +120,30 @@ async fn fetch(
     owner: OwnerId,
     (app, day): TotalsKey,
 ) -> Result<Option<KeptTotals>, sqlx::Error> {
-    let row = sqlx::query(
+    Ok(fetch_between(transaction, owner, app, day..=day).await?.remove(&day))
+}
+
+async fn fetch_between(
+    transaction: &mut Transaction<'_, Any>,
+    owner: OwnerId,
+    app: Option<AppId>,
+    days: RangeInclusive<Day>,
+) -> Result<BTreeMap<Day, KeptTotals>, sqlx::Error> {
+    let rows = sqlx::query(
         "SELECT generation, sequence, incomplete, requests, devices, latest, outdated, held, outdated_or_held, fresh, \
-         active_7, active_28, breakdown FROM daily_totals WHERE owner_id = $1 AND app_id = $2 AND day = $3",
+         active_7, active_28, breakdown, day FROM daily_totals WHERE owner_id = $1 AND app_id = $2 \
+         AND day BETWEEN $3 AND $4",
     )
     .bind(owner.to_string())
     .bind(app_text(app))
-    .bind(i64::from(day.0))
-    .fetch_optional(&mut **transaction)
+    .bind(i64::from(days.start().0))
+    .bind(i64::from(days.end().0))
+    .fetch_all(&mut **transaction)
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    rows.iter().map(|row| Ok((day(row, 13)?, kept(row)?))).collect()
+}
+
+fn kept(row: &AnyRow) -> Result<KeptTotals, sqlx::Error> {
     let number = |column: usize| row.try_get::<i64, _>(column).map(|number| number as u64);
     let breakdown: String = row.try_get(12)?;
     let mut numbers = DailyTotals {
@@ -131,7 +159,7 @@ async fn fetch(
     numbers.totals.outdated = number(6)?;
     numbers.totals.held = number(7)?;
     numbers.totals.outdated_or_held = number(8)?;
-    Ok(Some(KeptTotals { version: version(&row, 0)?, incomplete: number(2)? != 0, numbers }))
+    Ok(KeptTotals { version: version(row, 0)?, incomplete: number(2)? != 0, numbers })
 }
 
 async fn store(
@@ -172,6 +200,18 @@ async fn store(
         query = query.bind(number as i64);
     }
     query.bind(breakdown::render(breakdown)).execute(&mut **transaction).await.map(drop)
+}
+
+/// The newer totals, with what only the days before say from those that were computed when more of these days were there:
+/// a longer look-back finds more actives and, of the same devices, fewer new ones.
+fn with_look_back(kept: &KeptTotals, mut totals: KeptTotals) -> KeptTotals {
+    let (numbers, before) = (&mut totals.numbers, &kept.numbers);
+    numbers.active_7 = numbers.active_7.max(before.active_7);
+    numbers.active_28 = numbers.active_28.max(before.active_28);
+    if numbers.totals.devices == before.totals.devices {
+        numbers.new = numbers.new.min(before.new);
+    }
+    totals
 }
 
 /// The greater of both in every number.

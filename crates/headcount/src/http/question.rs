@@ -65,6 +65,8 @@ pub(super) struct Asked {
     pub(super) question: Question,
     /// Whether the caller names apps, which are in scope even if none of them has a counted check.
     pub(super) apps_named: bool,
+    /// What else may be named.
+    pub(super) scope: Scope,
 }
 
 impl FromRequestParts<App> for Asked {
@@ -75,7 +77,7 @@ impl FromRequestParts<App> for Asked {
         let Params(parameters) = Params::<Parameters>::from_request_parts(parts, app).await?;
         let snapshot = app.catalog.snapshot();
         let catalog = snapshot.owner(scope.owner()).ok_or_else(|| Error::internal("an owner without a catalog"))?;
-        parameters.understand(&scope, catalog, app.clock.now().day())
+        parameters.understand(scope, catalog, app.clock.now().day())
     }
 }
 
@@ -88,17 +90,17 @@ impl OperationInput for Asked {
 /// What a query string, without its `?`, asks of the owner's segments.
 pub(crate) fn parse_raw(query: &str, catalog: &Arc<OwnerCatalog>, today: Day) -> Result<Question, Error> {
     let Params(parameters) = Params::<Parameters>::parse(query)?;
-    parameters.understand(&Scope::whole(catalog.id), catalog, today).map(|asked| asked.question)
+    parameters.understand(Scope::whole(catalog.id), catalog, today).map(|asked| asked.question)
 }
 
 impl Parameters {
-    fn understand(&self, scope: &Scope, catalog: &Arc<OwnerCatalog>, today: Day) -> Result<Asked, Error> {
+    fn understand(&self, scope: Scope, catalog: &Arc<OwnerCatalog>, today: Day) -> Result<Asked, Error> {
         let (first, last) = self.days(today)?;
-        let named = self.apps(scope, catalog)?;
-        let query = Query { first, last, filters: self.filters(scope, catalog)? };
+        let named = self.apps(&scope, catalog)?;
+        let query = Query { first, last, filters: self.filters(&scope, catalog)? };
         let apps_named = named.is_some();
         let question = Question { catalog: Arc::clone(catalog), query, apps: scope.apps(named) };
-        Ok(Asked { question, apps_named })
+        Ok(Asked { question, apps_named, scope })
     }
 
     /// The first and the last day.

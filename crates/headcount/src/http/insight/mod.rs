@@ -1,9 +1,11 @@
 //! The questions of who looks after an application: one file for each route. All of them take [`Asked`], answer as
 //! JSON or as a table of CSV, and say what their numbers mean.
 
+mod adoption;
 mod breakdown;
 mod format;
 mod matrix;
+mod trend;
 
 use aide::transform::TransformOperation;
 use axum::Json;
@@ -24,7 +26,7 @@ use crate::report::Answer;
 const READERS: Policy = Policy::USERS.or_token(TokenScope::TelemetryRead);
 
 pub(super) fn routes() -> Routes {
-    breakdown::routes().merge(matrix::routes())
+    adoption::routes().merge(breakdown::routes()).merge(matrix::routes()).merge(trend::routes())
 }
 
 /// What an answer with these numbers says of itself.

@@ -35,9 +35,11 @@ GET /ready: anybody, without credentials
 GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
 GET /settings: administrators
+GET /telemetry/adoption: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/beacon: anybody, without credentials
 GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/matrix: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/trend: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry: administrators, team users, API tokens with `telemetry:read`
 GET /token/list: administrators
 GET /users/list: administrators
@@ -310,7 +312,9 @@ const WITHOUT_ID: &[&str] = &[
     "/telemetry/beacon",
     "/telemetry/breakdown",
     "/telemetry/import",
+    "/telemetry/adoption",
     "/telemetry/matrix",
+    "/telemetry/trend",
     "/token/list",
     "/users/list",
     "/whoami",

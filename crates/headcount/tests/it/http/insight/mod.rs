@@ -1,7 +1,9 @@
 //! The questions of who looks after an application, asked over HTTP of a small fleet that one can count by hand.
 
+mod adoption;
 mod breakdown;
 mod matrix;
+mod trend;
 
 use headcount::clock::Clock;
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
