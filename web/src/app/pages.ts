@@ -5,6 +5,7 @@ export const PAGES = [
   { path: "/", title: "Overview", icon: "overview" },
   { path: "/versions", title: "Versions", icon: "versions" },
   { path: "/platforms", title: "Platforms", icon: "platforms" },
+  { path: "/audience", title: "Audience", icon: "audience" },
 ] as const satisfies readonly {
   path: string;
   title: string;

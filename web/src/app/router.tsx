@@ -60,8 +60,14 @@ const platforms = createRoute({
   component: lazyRouteComponent(() => import("../pages/Platforms"), "Platforms"),
 });
 
+const audience = createRoute({
+  getParentRoute: () => shell,
+  path: "/audience",
+  component: lazyRouteComponent(() => import("../pages/Audience"), "Audience"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview, versions, platforms])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview, versions, platforms, audience])]),
   parseSearch: parseQuery,
   stringifySearch: stringifyQuery,
   defaultPreload: "intent",

@@ -4,6 +4,7 @@ import { DistributionChart } from "../parts/DistributionChart";
 import { Halves, Stacked } from "../parts/Layout";
 import { useReleaseMarks } from "../view/releases";
 import { ViewBar } from "../view/ViewBar";
+import { Adoption } from "./versions/Adoption";
 import { Outdated } from "./versions/Outdated";
 
 /** Which versions are in use, and how releases arrive. */
@@ -18,6 +19,7 @@ export function Versions() {
           <BreakdownChart by="version" color={series(0)} most={12} />
           <Outdated />
         </Halves>
+        <Adoption />
         <Halves>
           <DistributionChart by="status" />
           <BreakdownChart by="channel" color={series(4)} />
