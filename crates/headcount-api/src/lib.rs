@@ -6,6 +6,7 @@ pub mod check;
 pub mod error;
 pub mod import;
 pub mod insight;
+pub mod live;
 pub mod release;
 pub mod report;
 pub mod settings;

@@ -16,6 +16,7 @@ pub mod mark;
 pub mod metric;
 pub mod name;
 pub mod personal;
+pub mod recent;
 pub mod recorded;
 pub mod report;
 pub mod row;

@@ -34,6 +34,9 @@ pub enum SkipReason {
     Disk,
 }
 
+/// The kind under which the events of an application that are not counted are tallied, by reason.
+pub const SKIPPED: &str = "skipped";
+
 impl SkipReason {
     /// The word that clients and reports see.
     pub fn name(self) -> &'static str {

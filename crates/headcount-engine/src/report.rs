@@ -26,7 +26,7 @@ pub struct Query {
 }
 
 /// The values wanted of each dimension. The default wants everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Filters([Option<BTreeSet<Value>>; Dimension::COUNT]);
 
 impl Filters {
@@ -53,7 +53,8 @@ impl Filters {
         self.get(dimension).is_none_or(|wanted| wanted.contains(value))
     }
 
-    pub(crate) fn match_request(&self, values: &Values) -> bool {
+    /// Whether a check that said this is counted, by its own values.
+    pub fn match_request(&self, values: &Values) -> bool {
         self.iter().all(|(dimension, wanted)| values[dimension].as_ref().is_some_and(|value| wanted.contains(value)))
     }
 }

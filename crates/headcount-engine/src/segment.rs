@@ -1,6 +1,7 @@
 //! Segments: what is kept of one application's day.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use roaring::{MultiOps as _, RoaringBitmap};
 use strum::EnumCount as _;
@@ -64,6 +65,12 @@ impl Segment {
     /// Whether the time of any `Last` value is kept.
     pub fn has_times(&self) -> bool {
         self.columns.iter().any(|column| !column.times.is_empty())
+    }
+
+    /// The devices whose last check of the day was accepted in that time, in milliseconds since the day began; as far as
+    /// times are kept, and of checks that named a version or had a status.
+    pub fn seen_within(&self, times: RangeInclusive<u32>) -> RoaringBitmap {
+        self.columns.iter().map(|column| column.times.within(times.clone())).union()
     }
 
     /// Forgets the times of `Last` values: what each device has now is final.

@@ -31,6 +31,15 @@ impl<'a> Slice<'a> {
         Self { segment, filters, kept }
     }
 
+    /// The same without all devices but these.
+    pub(crate) fn among(self, devices: RoaringBitmap) -> Self {
+        let kept = match self.kept {
+            None => devices,
+            Some(kept) => devices & kept.as_ref(),
+        };
+        Self { kept: Some(Cow::Owned(kept)), ..self }
+    }
+
     /// The devices that match all filters.
     pub(crate) fn devices(&self) -> &RoaringBitmap {
         self.kept.as_deref().unwrap_or(&self.segment.devices)

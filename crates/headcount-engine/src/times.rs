@@ -1,5 +1,7 @@
 //! The accept times of a day's `Last` values.
 
+use std::ops::RangeInclusive;
+
 use roaring::RoaringBitmap;
 
 /// When each device's value was accepted: ordinal and milliseconds since the day began, in the order of ordinals.
@@ -46,6 +48,11 @@ impl Times {
     /// The devices that have a time.
     pub(crate) fn devices(&self) -> RoaringBitmap {
         self.0.iter().map(|&(ordinal, _)| ordinal).collect()
+    }
+
+    /// The devices whose time lies in that range.
+    pub(crate) fn within(&self, times: RangeInclusive<u32>) -> RoaringBitmap {
+        self.0.iter().filter(|(_, time)| times.contains(time)).map(|&(ordinal, _)| ordinal).collect()
     }
 
     /// Those of the devices that have a time.

@@ -17,6 +17,7 @@ use crate::catalog::sessions::Token;
 use crate::clock::Clock;
 use crate::config::{Config, RedisSettings};
 use crate::http;
+use crate::http::live::Streams;
 use crate::http::server::Gate;
 use crate::keep::{self, Keeper};
 use crate::password::Passwords;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub imports: Semaphore,
     /// Answers questions over the segments.
     pub reports: Reports,
+    /// Who looks on as checks come in.
+    pub live: Streams,
     /// Keeps the store small and the years in numbers.
     pub keeper: Keeper,
     threads: Mutex<Option<Threads>>,
@@ -148,6 +151,7 @@ impl App {
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
         let admission = Admission::new(&config);
+        let live = Streams::new(config.max_live_streams, config.max_live_streams_per_user);
         Ok(Self(Arc::new(Parts {
             config,
             started_at: clock.now(),
@@ -162,6 +166,7 @@ impl App {
             shipping,
             imports: Semaphore::new(MOST_IMPORTS),
             reports,
+            live,
             keeper,
             threads,
         })))
@@ -196,13 +201,18 @@ impl App {
             let (app, background) = (self.clone(), background.clone());
             async move { app.keeper.run(background).await }
         });
+        // A stream would never finish.
+        let streams = async {
+            stop.cancelled().await;
+            self.live.close();
+        };
         let public = http::server::serve(listeners.public, routers.public, public_gate, stop.clone());
         match listeners.metrics {
             Some(listener) => {
-                let metrics = http::server::serve(listener, routers.metrics, metrics_gate, stop);
-                tokio::join!(public, metrics);
+                let metrics = http::server::serve(listener, routers.metrics, metrics_gate, stop.clone());
+                tokio::join!(public, metrics, streams);
             }
-            None => public.await,
+            None => _ = tokio::join!(public, streams),
         }
         background.cancel();
         for task in [follow, tallies, keeping, admission] {

@@ -135,18 +135,24 @@ impl Error {
     }
 }
 
+impl From<Error> for ErrorBody {
+    fn from(error: Error) -> Self {
+        let text = |text: Option<Cow<'static, str>>| text.map(Cow::into_owned);
+        Self {
+            error: error.message.into_owned(),
+            code: error.code.name().to_owned(),
+            field: text(error.field),
+            accepted: text(error.accepted),
+            details: text(error.details),
+        }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let text = |text: Option<Cow<'static, str>>| text.map(Cow::into_owned);
-        let body = ErrorBody {
-            error: self.message.into_owned(),
-            code: self.code.name().to_owned(),
-            field: text(self.field),
-            accepted: text(self.accepted),
-            details: text(self.details),
-        };
-        let mut response = (self.code.status(), Json(body)).into_response();
-        if let Some(seconds) = self.retry_after_seconds {
+        let (status, retry_after) = (self.code.status(), self.retry_after_seconds);
+        let mut response = (status, Json(ErrorBody::from(self))).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

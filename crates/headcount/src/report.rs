@@ -1,5 +1,7 @@
 //! Questions over an owner's segments: the newest events shipped first, the answer exact.
 
+pub mod live;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use headcount_engine::report::{Query, Source};
 use headcount_engine::snapshot::OwnerCatalog;
 use tokio::sync::Semaphore;
 
+use self::live::Watches;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::error::{Code, Error};
@@ -39,6 +42,7 @@ pub struct Reports {
     retention: Retention,
     background: Background,
     places: Mutex<HashMap<OwnerId, Arc<Places>>>,
+    watches: Watches,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,8 @@ pub struct Retained {
     pub question: Question,
     /// Every retained day of every app in scope, also those outside of the range that is asked for.
     pub sources: Vec<Source>,
+    /// The moment that they show.
+    pub as_of: Millis,
     /// The day now.
     pub today: Day,
     /// The oldest day that is retained.
@@ -74,16 +80,20 @@ pub struct Retained {
 impl Retained {
     /// The name that a stored value is shown under.
     pub fn label(&self, dimension: Dimension, value: &Value) -> Arc<str> {
-        let catalog = &self.question.catalog;
-        let names = match dimension {
-            Dimension::Channel => &catalog.channels,
-            Dimension::Platform => &catalog.platforms,
-            Dimension::Arch => &catalog.archs,
-            Dimension::Version | Dimension::Status => return value.text().clone(),
-        };
-        let name = value.as_str().parse().ok().and_then(|id| names.name_of(id));
-        name.unwrap_or_else(|| value.text()).clone()
+        label(&self.question.catalog, dimension, value)
     }
+}
+
+/// The name that a stored value is shown under.
+pub fn label(catalog: &OwnerCatalog, dimension: Dimension, value: &Value) -> Arc<str> {
+    let names = match dimension {
+        Dimension::Channel => &catalog.channels,
+        Dimension::Platform => &catalog.platforms,
+        Dimension::Arch => &catalog.archs,
+        Dimension::Version | Dimension::Status => return value.text().clone(),
+    };
+    let name = value.as_str().parse().ok().and_then(|id| names.name_of(id));
+    name.unwrap_or_else(|| value.text()).clone()
 }
 
 /// An answer, and what is to be known about it.
@@ -113,7 +123,8 @@ impl Reports {
         clock: Clock,
         (retention, background): (Retention, Background),
     ) -> Self {
-        Self { store, cache, shipping, clock, retention, background, places: Mutex::default() }
+        let (places, watches) = (Mutex::default(), Watches::default());
+        Self { store, cache, shipping, clock, retention, background, places, watches }
     }
 
     /// About how many bytes the segments in memory take.
@@ -136,14 +147,24 @@ impl Reports {
         question: Question,
         evaluate: impl FnOnce(&Retained) -> T + Send + 'static,
     ) -> Result<Answer<T>, Error> {
+        // Every retained day is asked for, whatever the range: the known versions are those of the whole retention.
+        self.answer_from(self.first_day(question.catalog.id), question, evaluate).await
+    }
+
+    /// The same from the segments of fewer days: those from `from` on.
+    async fn answer_from<T: Send + 'static>(
+        &self,
+        from: Day,
+        question: Question,
+        evaluate: impl FnOnce(&Retained) -> T + Send + 'static,
+    ) -> Result<Answer<T>, Error> {
         let owner = question.catalog.id;
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
         let _place = places.take().await?;
         self.flush().await?;
         let (as_of, first_day) = (self.clock.now(), self.first_day(owner));
-        // Every retained day is asked for, whatever the range: the known versions are those of the whole retention. An
-        // import may be up to an hour ahead of the clock, and so be of tomorrow.
-        let segments = self.cache.segments(&self.store, owner, first_day..=as_of.day().plus(1)).await?;
+        // An import may be up to an hour ahead of the clock, and so be of tomorrow.
+        let segments = self.cache.segments(&self.store, owner, from..=as_of.day().plus(1)).await?;
         let in_scope = |app: AppId| question.apps.as_ref().is_none_or(|apps| apps.contains(&app));
         let Query { first, last, .. } = question.query;
         let mut incomplete: BTreeSet<Day> = first.through(last.min(first_day.plus(-1))).collect();
@@ -151,7 +172,7 @@ impl Reports {
         incomplete.extend(lacking.map(|&(_, day)| day));
         let seen = segments.seen.into_iter().filter(|seen| in_scope(seen.app));
         let sources = seen.map(|seen| Source { day: seen.day, app: seen.app, segment: seen.segment }).collect();
-        let retained = Retained { question, sources, today: as_of.day(), first_day };
+        let retained = Retained { question, sources, as_of, today: as_of.day(), first_day };
         let evaluated = self.background.run(move || evaluate(&retained)).await;
         let numbers = evaluated.ok_or_else(|| Error::internal("a report could not be evaluated"))?;
         Ok(Answer { numbers, incomplete, as_of })

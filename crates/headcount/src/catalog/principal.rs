@@ -53,6 +53,14 @@ pub struct Login {
 }
 
 impl Principal {
+    /// The id of the user, or of the API token.
+    pub fn id(&self) -> Id {
+        match &self.who {
+            Who::Administrator(login) | Who::Team(login, _) => login.user,
+            Who::Token(login) => login.token,
+        }
+    }
+
     /// Which of the owner's resources of that kind the caller may touch.
     pub fn reach(&self, kind: Kind) -> Reach {
         match &self.who {

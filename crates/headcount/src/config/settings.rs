@@ -232,6 +232,15 @@ settings! {
     max_in_flight: usize = "4096",
         flag Some("max-in-flight"), variable "HEADCOUNT_MAX_IN_FLIGHT", aliases [], secret false,
         accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
+    /// Streams of `/telemetry/live` that may be open at once; further ones get 429. They are connections, too, but not
+    /// among the requests that are answered at once.
+    max_live_streams: usize = "64",
+        flag Some("max-live-streams"), variable "HEADCOUNT_MAX_LIVE_STREAMS", aliases [], secret false,
+        accepted "a whole number from 0 to 10000", by |text| accept::number(text, &(0..=10_000));
+    /// Those of one user, or of one API token.
+    max_live_streams_per_user: usize = "4",
+        flag Some("max-live-streams-per-user"), variable "HEADCOUNT_MAX_LIVE_STREAMS_PER_USER", aliases [],
+        secret false, accepted "a whole number from 1 to 1000", by |text| accept::number(text, &(1..=1_000));
     /// Milliseconds in which the head of a request must have arrived.
     head_timeout: Duration = "5000",
         flag Some("head-timeout-ms"), variable "HEADCOUNT_HEAD_TIMEOUT_MS", aliases [], secret false,

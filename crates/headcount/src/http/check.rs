@@ -28,7 +28,7 @@ use crate::http::policy::{Policy, Routes};
 use crate::http::query::Query;
 use crate::http::reply::json;
 use crate::record::Unknown;
-use headcount_engine::recorded::SkipReason;
+use headcount_engine::recorded::{SKIPPED, SkipReason};
 
 pub(super) fn routes() -> Routes {
     Routes::new().route("/checkVersion", Policy::Anyone, get_with(check_version, describe))
@@ -79,7 +79,7 @@ fn tally(app: &App, refusal: &Refusal) {
     if let Some(unserved) = refusal.unserved() {
         let lack = &unserved.lack;
         app.recorder.tally(unserved.owner, unserved.app, lack.kind(), &lack.to_string());
-        app.recorder.tally(unserved.owner, unserved.app, count::SKIPPED, SkipReason::Refused.name());
+        app.recorder.tally(unserved.owner, unserved.app, SKIPPED, SkipReason::Refused.name());
     }
 }
 

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 
 use crate::app::App;
 use crate::http::server::Source;
-use headcount_engine::recorded::{Recorded, SkipReason};
+use headcount_engine::recorded::{Recorded, SKIPPED, SkipReason};
 
 const DEVICE: HeaderName = HeaderName::from_static("x-device-id");
 /// The headers by which browsers and others say that a user does not want to be counted.
@@ -169,9 +169,6 @@ impl Sighting<'_> {
         Ok(Event { owner, app: of_app, at, device, values: self.track.values(version, self.status) })
     }
 }
-
-/// The kind under which skipped events of an application are tallied, by reason.
-pub(super) const SKIPPED: &str = "skipped";
 
 /// Hands the event over and waits for its commit.
 pub(super) async fn record(app: &App, event: Result<Event, SkipReason>) -> Recorded {

@@ -8,12 +8,14 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 pub use crate::catalog::principal::Principal;
 use crate::error::{Code, Error};
 use crate::http::cookie::Way;
+use crate::http::policy::Policy;
 use crate::http::query::Query;
 
 /// The parameters of a query string as a struct of `Option<String>` fields.
@@ -112,9 +114,23 @@ pub(super) fn token(app: &App, request: &Request) -> Result<String, Error> {
 ///
 /// # Errors
 /// 401 for anybody who is not known.
-pub(super) async fn authenticate(app: &App, token: &str) -> Result<Principal, Error> {
+async fn authenticate(app: &App, token: &str) -> Result<Principal, Error> {
     let known = app.catalog.principal_of_token(token).await?;
     known.ok_or_else(|| Error::new(Code::Unauthenticated, "invalid or expired token"))
+}
+
+/// The token by which the caller is known whom the policy of the route has admitted.
+#[derive(Debug, Clone)]
+pub(super) struct Credential(pub(super) SecretString);
+
+/// Who holds that token now, if the policy admits them.
+///
+/// # Errors
+/// 401 for anybody who is not known, 403 for whom the policy does not admit.
+pub(super) async fn admitted(app: &App, credential: &Credential, policy: Policy) -> Result<Principal, Error> {
+    let caller = authenticate(app, credential.0.expose_secret()).await?;
+    policy.admit(&caller)?;
+    Ok(caller)
 }
 
 /// The caller whom the policy of the route has admitted; a route that anyone may call has none.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::http::extract::{authenticate, token};
+use crate::http::extract::{Credential, admitted, token};
 use crate::http::policy::{Policies, Policy};
 use crate::http::requests::{self, Requests};
 use crate::http::web;
@@ -37,9 +37,9 @@ impl Around {
         let Some(path) = path else { return Ok(request) };
         let policy = self.policies.find(request.method(), path)?;
         if policy != Policy::Anyone {
-            let token = token(&self.app, &request)?;
-            let caller = authenticate(&self.app, &token).await?;
-            policy.admit(&caller)?;
+            let credential = Credential(token(&self.app, &request)?.into());
+            let caller = admitted(&self.app, &credential, policy).await?;
+            request.extensions_mut().insert(credential);
             request.extensions_mut().insert(caller);
         }
         Ok(request)

@@ -54,6 +54,8 @@ fn registry(app: &App, counted: &Counted) -> Registry {
     let mut registry = Registry::with_prefix("headcount");
     outcomes(app, &mut registry);
     traffic(counted, &mut registry);
+    let streams = ConstGauge::new(app.live.open() as u64);
+    registry.register("live_streams", "Streams of live numbers that are open", streams);
     journal(app, &mut registry);
     store_and_catalog(app, &mut registry);
     damage(app, &mut registry);

@@ -12,6 +12,7 @@ mod import;
 mod insight;
 mod latest;
 mod layers;
+pub mod live;
 mod metrics;
 mod permissions;
 pub mod policy;
@@ -104,6 +105,7 @@ fn routes() -> Routes {
         .merge(report::routes())
         .merge(insight::routes())
         .merge(latest::routes())
+        .merge(live::routes())
         .merge(releases::routes())
         .merge(resources::routes())
         .merge(search::routes())

@@ -35,27 +35,27 @@ const MONTH: i32 = 30;
 
 /// The parameters that every route that reads telemetry takes. Days are UTC; lists are separated by commas.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-struct Parameters {
+pub(super) struct Parameters {
     /// One day, `YYYY-MM-DD`. Without any day or range: today.
-    date: Option<String>,
+    pub(super) date: Option<String>,
     /// `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`.
-    range: Option<String>,
+    pub(super) range: Option<String>,
     /// The first day of a range of up to 400 days; only together with `to`.
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// The last day of the range.
-    to: Option<String>,
+    pub(super) to: Option<String>,
     /// Names of apps; without it, all apps.
-    apps: Option<String>,
+    pub(super) apps: Option<String>,
     /// Names of channels.
-    channels: Option<String>,
+    pub(super) channels: Option<String>,
     /// Names of platforms.
-    platforms: Option<String>,
+    pub(super) platforms: Option<String>,
     /// Names of architectures.
-    architectures: Option<String>,
+    pub(super) architectures: Option<String>,
     /// Versions, and `(other)`.
-    versions: Option<String>,
+    pub(super) versions: Option<String>,
     /// `latest`, `outdated`, `held`.
-    statuses: Option<String>,
+    pub(super) statuses: Option<String>,
 }
 
 /// A question within the caller's [`Scope`]: what may not be named is refused, what may not be read is left out.
@@ -94,7 +94,11 @@ pub(crate) fn parse_raw(query: &str, catalog: &Arc<OwnerCatalog>, today: Day) ->
 }
 
 impl Parameters {
-    fn understand(&self, scope: Scope, catalog: &Arc<OwnerCatalog>, today: Day) -> Result<Asked, Error> {
+    /// The question, of the days up to today.
+    ///
+    /// # Errors
+    /// 400 for what is not acceptable, 403 for names that were not granted.
+    pub(super) fn understand(&self, scope: Scope, catalog: &Arc<OwnerCatalog>, today: Day) -> Result<Asked, Error> {
         let (first, last) = self.days(today)?;
         let named = self.apps(&scope, catalog)?;
         let query = Query { first, last, filters: self.filters(&scope, catalog)? };

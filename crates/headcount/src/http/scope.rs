@@ -35,7 +35,13 @@ impl Scope {
 
     /// The scope of that caller. A team user reads everything of the administrator, and names what was granted. An API
     /// token reads the apps that it acts on.
-    async fn of(principal: &Principal, app: &App) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// 403 on an installation without telemetry.
+    pub(super) async fn of(principal: &Principal, app: &App) -> Result<Self, Error> {
+        if !app.config.telemetry {
+            return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
+        }
         let mut scope = Self::whole(principal.owner);
         match &principal.who {
             Who::Administrator(_) => {}
@@ -103,11 +109,7 @@ impl FromRequestParts<App> for Scope {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let principal = Principal::from_request_parts(parts, app).await?;
-        if !app.config.telemetry {
-            return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
-        }
-        Self::of(&principal, app).await
+        Self::of(&Principal::from_request_parts(parts, app).await?, app).await
     }
 }
 

@@ -99,6 +99,9 @@ impl Committer {
                     // A request that no longer waits has been answered `unconfirmed`.
                     let _gone = answer.send(fate);
                 }
+                if fate == Recorded::Recorded {
+                    self.shared.recent.remember(&row);
+                }
             }
             if let Some(skips) = skips {
                 self.note(skips);

@@ -7,6 +7,7 @@ mod answered;
 mod committer;
 mod file;
 mod import;
+mod recent;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use self::answered::{Answered, Skips};
 use self::committer::{Committer, Waiting};
 pub use self::file::{FORMAT, Receipt, SpoolFile, StoredRow};
 pub use self::import::{Placed, WholeImport};
+pub use self::recent::{REMEMBERED, RecentCheck, RecentChecks};
 use crate::clock::Clock;
 use crate::failpoint::{self, Point};
 use headcount_engine::recorded::{Recorded, SkipReason};
@@ -98,6 +100,7 @@ struct Shared {
     claimed: Mutex<HashSet<SpoolId>>,
     // The files that failed while they were written.
     failed: Mutex<BTreeSet<SpoolId>>,
+    recent: RecentChecks,
 }
 
 impl Default for Shared {
@@ -110,6 +113,7 @@ impl Default for Shared {
             commit_times: Histogram::new(COMMIT_SECONDS),
             claimed: Mutex::default(),
             failed: Mutex::default(),
+            recent: RecentChecks::default(),
         }
     }
 }
@@ -162,6 +166,11 @@ impl Spool {
     /// How long commits took, in seconds.
     pub fn commit_times(&self) -> &Histogram {
         &self.shared.commit_times
+    }
+
+    /// The last checks that were committed.
+    pub fn recent(&self) -> &RecentChecks {
+        &self.shared.recent
     }
 
     /// How many bytes the files take, as of about a second ago, or of the question before where nothing is committed.

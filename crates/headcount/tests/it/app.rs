@@ -182,10 +182,22 @@ impl TestRequest {
         Self(self.0.multipart(form))
     }
 
+    /// Sends the request: the whole reply. Of a stream of events, which has no end, it is what comes first.
     pub(crate) async fn send(self) -> Reply {
-        let response = self.0.send().await.unwrap();
+        let mut response = self.open().await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Reply { status, headers, text: response.text().await.unwrap() }
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_stream {
+            String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap()
+        } else {
+            response.text().await.unwrap()
+        };
+        Reply { status, headers, text }
+    }
+
+    /// Sends the request: the reply as soon as its head is there.
+    pub(crate) async fn open(self) -> reqwest::Response {
+        self.0.send().await.unwrap()
     }
 }
 

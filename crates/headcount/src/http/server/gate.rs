@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use super::Limits;
 use super::places::{NoPlace, Place, Places};
+use super::sending::Sending;
 use super::stream::Progress;
 use crate::address;
 use crate::config::Config;
@@ -198,8 +199,7 @@ pub(super) async fn answer(
             }
         },
     };
-    progress.end();
-    Ok(response)
+    Ok(Sending::until_sent(response, progress))
 }
 
 fn retry_after() -> u32 {

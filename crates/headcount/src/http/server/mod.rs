@@ -2,6 +2,7 @@
 
 mod gate;
 mod places;
+mod sending;
 mod stream;
 
 use std::net::SocketAddr;

@@ -14,6 +14,7 @@ mod import;
 mod insight;
 mod layers;
 mod limits;
+mod live;
 mod overload;
 mod policies;
 mod privacy;

@@ -38,6 +38,7 @@ GET /settings: administrators
 GET /telemetry/adoption: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/beacon: anybody, without credentials
 GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/live: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/matrix: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/trend: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry: administrators, team users, API tokens with `telemetry:read`
@@ -305,19 +306,20 @@ const WITHOUT_ID: &[&str] = &[
     "/release/list",
     "/search",
     "/session/create",
-    "GET /settings",
     "/setup",
     "/signup",
     "/telemetry",
+    "/telemetry/adoption",
     "/telemetry/beacon",
     "/telemetry/breakdown",
     "/telemetry/import",
-    "/telemetry/adoption",
+    "/telemetry/live",
     "/telemetry/matrix",
     "/telemetry/trend",
     "/token/list",
     "/users/list",
     "/whoami",
+    "GET /settings",
 ];
 
 fn new_user(permissions: &Value) -> Value {
