@@ -35,6 +35,14 @@ impl Filters {
         self.0[dimension as usize] = Some(values);
     }
 
+    /// The same without the wish for values of that dimension.
+    #[must_use]
+    pub fn without(&self, dimension: Dimension) -> Self {
+        let mut filters = self.clone();
+        filters.0[dimension as usize] = None;
+        filters
+    }
+
     /// The values wanted of the dimension; `None` wants all, and events that have none.
     pub fn get(&self, dimension: Dimension) -> Option<&BTreeSet<Value>> {
         self.0[dimension as usize].as_ref()

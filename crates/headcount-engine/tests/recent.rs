@@ -66,7 +66,7 @@ fn model(events: &[Event], from: Millis, to: Millis, wanted: Option<usize>) -> R
     }
     let (mut devices, mut by_platform, mut by_version) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
     for ((_, _, device), events) in seen {
-        let last = events.iter().max_by_key(|event| (event.at, event.version)).unwrap();
+        let Some(last) = events.iter().max_by_key(|event| (event.at, event.version)) else { continue };
         let platforms: BTreeSet<usize> = events.iter().map(|event| event.platform).collect();
         let is_wanted = wanted.is_none_or(|wanted| platforms.contains(&wanted));
         if !(from..=to).contains(&last.moment()) || !is_wanted {

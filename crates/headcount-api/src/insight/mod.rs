@@ -5,14 +5,22 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod adoption;
+mod attention;
 mod breakdown;
 mod matrix;
+mod quality;
+mod retention;
 mod trend;
+mod upgrades;
 
 pub use self::adoption::{AdoptedRelease, Adoption, AdoptionDay, AdoptionPlatform, Milestone};
+pub use self::attention::{Attention, Finding, FindingFilters};
 pub use self::breakdown::{Breakdown, BreakdownDay, BreakdownRow, BreakdownTotal};
 pub use self::matrix::{Matrix, MatrixRow};
+pub use self::quality::{PersonalIds, Quality, QualityChecks, RefusedChecks, SharedIds, UnknownVersion, Unserved};
+pub use self::retention::{Cohort, Retention};
 pub use self::trend::{Trend, TrendDay, TrendPeriod, TrendSummary, Unknown};
+pub use self::upgrades::{Flow, FlowEnd, FlowTotals, Upgrades};
 
 /// What every answer says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -87,7 +87,7 @@ pub struct TrendSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unknown {
-    /// The field: that of a day, or `summary.` or `previous.summary.` with that of a range.
+    /// The field: that of a day or a cohort, or `summary.` or `previous.summary.` with that of a range.
     pub field: String,
     /// The UTC days on which it is not known.
     pub dates: Vec<String>,

@@ -4,6 +4,11 @@
 //! number is that of a union, never a sum of devices.
 
 pub mod adoption;
+pub mod attention;
 pub mod breakdown;
+pub mod chance;
 pub mod matrix;
+pub mod quality;
+pub mod retention;
 pub mod trend;
+pub mod upgrades;

@@ -4,7 +4,10 @@ mod adoption;
 mod breakdown;
 mod matrix;
 mod plain;
+mod quality;
+mod retention;
 mod trend;
+mod upgrades;
 
 use std::collections::{BTreeMap, BTreeSet};
 

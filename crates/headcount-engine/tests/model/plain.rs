@@ -147,6 +147,8 @@ pub(crate) fn seen(events: &[&Event]) -> Seen {
 
 /// What a device that matches did on one day in one app.
 pub(crate) struct Matching {
+    pub(crate) day: i32,
+    pub(crate) app: u8,
     pub(crate) device: u32,
     pub(crate) seen: Seen,
 }
@@ -157,7 +159,8 @@ pub(crate) fn matching(events: &[Event], asked: &Asked) -> Vec<Matching> {
     for event in events.iter().filter(|event| (asked.first..=asked.last).contains(&event.day)) {
         devices.entry((event.day, event.app, event.device)).or_default().push(event);
     }
-    let each = devices.into_iter().map(|((_, _, device), events)| Matching { device, seen: seen(&events) });
+    let each = devices.into_iter();
+    let each = each.map(|((day, app, device), events)| Matching { day, app, device, seen: seen(&events) });
     let matches = |one: &Matching| {
         (0..VALUES.len())
             .all(|at| asked.wanted[at].is_none() || one.seen[at].iter().any(|&place| asked.wants(at, place)))

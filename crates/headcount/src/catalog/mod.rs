@@ -11,6 +11,7 @@ pub mod kind;
 mod names;
 mod open;
 pub mod principal;
+pub mod published;
 pub mod releases;
 pub mod resources;
 pub mod rights;

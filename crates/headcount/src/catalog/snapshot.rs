@@ -123,7 +123,7 @@ fn parse(text: &str) -> Result<Id, sqlx::Error> {
     text.parse().map_err(malformed)
 }
 
-fn optional(text: &str) -> Result<Option<Id>, sqlx::Error> {
+pub(super) fn optional(text: &str) -> Result<Option<Id>, sqlx::Error> {
     if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 

@@ -52,6 +52,15 @@ impl Catalog {
         Ok(versions)
     }
 
+    /// The earliest day of which totals are kept: that of the first check that was ever counted, or a later one.
+    pub async fn first_totals(&self, owner: OwnerId) -> Result<Option<Day>, Error> {
+        let row = sqlx::query("SELECT day FROM daily_totals WHERE owner_id = $1 ORDER BY day LIMIT 1")
+            .bind(owner.to_string())
+            .fetch_optional(&*self.pool()?)
+            .await?;
+        Ok(row.as_ref().map(|row| day(row, 0)).transpose()?)
+    }
+
     /// Keeps totals, unless newer ones are kept. Of a day that lacks something the greater numbers stay; of one of whose
     /// look-back less is there now, those of the longer one.
     pub async fn keep_totals(&self, owner: OwnerId, key: TotalsKey, totals: KeptTotals) -> Result<(), Error> {

@@ -114,7 +114,7 @@ pub(super) fn token(app: &App, request: &Request) -> Result<String, Error> {
 ///
 /// # Errors
 /// 401 for anybody who is not known.
-async fn authenticate(app: &App, token: &str) -> Result<Principal, Error> {
+pub(super) async fn authenticate(app: &App, token: &str) -> Result<Principal, Error> {
     let known = app.catalog.principal_of_token(token).await?;
     known.ok_or_else(|| Error::new(Code::Unauthenticated, "invalid or expired token"))
 }

@@ -2,18 +2,24 @@
 //! JSON or as a table of CSV, and say what their numbers mean.
 
 mod adoption;
+mod attention;
 mod breakdown;
 mod format;
 mod matrix;
+mod quality;
+mod retention;
 mod trend;
+mod upgrades;
 
 use aide::transform::TransformOperation;
 use axum::Json;
 use headcount_api::insight::Envelope;
 use headcount_engine::day::Day;
 use headcount_engine::dimension::Dimension;
+use headcount_engine::id::AppId;
 use headcount_engine::metric::Metric;
 use headcount_engine::report::Query;
+use headcount_engine::snapshot::OwnerCatalog;
 use serde::Serialize;
 
 use crate::catalog::tokens::TokenScope;
@@ -26,16 +32,32 @@ use crate::report::Answer;
 const READERS: Policy = Policy::USERS.or_token(TokenScope::TelemetryRead);
 
 pub(super) fn routes() -> Routes {
-    adoption::routes().merge(breakdown::routes()).merge(matrix::routes()).merge(trend::routes())
+    adoption::routes()
+        .merge(attention::routes())
+        .merge(breakdown::routes())
+        .merge(matrix::routes())
+        .merge(quality::routes())
+        .merge(retention::routes())
+        .merge(trend::routes())
+        .merge(upgrades::routes())
 }
 
 /// What an answer with these numbers says of itself.
 fn envelope<T>(query: &Query, answer: &Answer<T>, metrics: &[Metric]) -> Envelope {
+    envelope_with(query, answer, metrics.iter().map(|metric| (metric.name(), metric.definition())))
+}
+
+/// The same with definitions that stand beside the numbers that only this answer has.
+fn envelope_with<T>(
+    query: &Query,
+    answer: &Answer<T>,
+    definitions: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Envelope {
     Envelope {
         as_of: render::moment(answer.as_of),
         from: query.first.to_string(),
         to: query.last.to_string(),
-        definitions: metrics.iter().map(|metric| (metric.name().into(), metric.definition().into())).collect(),
+        definitions: definitions.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
         incomplete: answer.incomplete.iter().map(Day::to_string).collect(),
     }
 }
@@ -65,4 +87,9 @@ fn dimension(parameter: &'static str, word: Option<&str>, usual: Dimension) -> R
 /// The part of the whole, from 0 to 1; 0 of nothing.
 fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// The name of an application, or its id where it has none any more.
+fn app_name(catalog: &OwnerCatalog, app: AppId) -> String {
+    catalog.apps.name_of(app.0).map_or_else(|| app.to_string(), ToString::to_string)
 }

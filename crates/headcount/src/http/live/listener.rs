@@ -121,10 +121,7 @@ impl Listener {
         asked.retain(|check| {
             apps.as_ref().is_none_or(|apps| apps.contains(&check.app)) && filters.match_request(&check.values)
         });
-        let event = match asked.is_empty() {
-            true => None,
-            false => Some(render::checks(&asked, &*self.catalog()?)),
-        };
+        let event = if asked.is_empty() { None } else { Some(render::checks(&asked, &*self.catalog()?)) };
         Ok((event, Position { series: recent.series(), number: last }))
     }
 }

@@ -48,7 +48,8 @@ impl Listening {
             let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("nothing came").unwrap()?;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
-        let (event, rest) = self.text.split_once("\n\n").unwrap();
+        let text = std::mem::take(&mut self.text);
+        let (event, rest) = text.split_once("\n\n").unwrap();
         let field = |name: &str| {
             let lines = event.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             lines.map(str::to_owned).next()
@@ -59,7 +60,7 @@ impl Listening {
             retry: field("retry"),
             value: serde_json::from_str(&field("data").unwrap()).unwrap(),
         };
-        self.text = rest.to_owned();
+        self.text.push_str(rest);
         Some(told)
     }
 

@@ -36,11 +36,15 @@ GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
 GET /settings: administrators
 GET /telemetry/adoption: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/attention: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/beacon: anybody, without credentials
 GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/live: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/matrix: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/quality: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/retention: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/trend: administrators, team users, API tokens with `telemetry:read`
+GET /telemetry/upgrades: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry: administrators, team users, API tokens with `telemetry:read`
 GET /token/list: administrators
 GET /users/list: administrators
@@ -310,12 +314,16 @@ const WITHOUT_ID: &[&str] = &[
     "/signup",
     "/telemetry",
     "/telemetry/adoption",
+    "/telemetry/attention",
     "/telemetry/beacon",
     "/telemetry/breakdown",
     "/telemetry/import",
     "/telemetry/live",
     "/telemetry/matrix",
+    "/telemetry/quality",
+    "/telemetry/retention",
     "/telemetry/trend",
+    "/telemetry/upgrades",
     "/token/list",
     "/users/list",
     "/whoami",

@@ -1,9 +1,13 @@
 //! The questions of who looks after an application, asked over HTTP of a small fleet that one can count by hand.
 
 mod adoption;
+mod attention;
 mod breakdown;
 mod matrix;
+mod quality;
+mod retention;
 mod trend;
+mod upgrades;
 
 use headcount::clock::Clock;
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
