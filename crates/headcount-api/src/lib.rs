@@ -7,6 +7,7 @@ pub mod error;
 pub mod import;
 pub mod insight;
 pub mod live;
+pub mod privacy;
 pub mod release;
 pub mod report;
 pub mod settings;

@@ -77,6 +77,7 @@ impl Fleet {
             mark: None,
             expected_dictionary,
             block: None,
+            erased: None,
             deltas: Vec::new(),
             incomplete: Vec::new(),
             receipts: Vec::new(),

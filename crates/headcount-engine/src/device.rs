@@ -74,6 +74,11 @@ impl fmt::Debug for DeviceId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pseudonym(pub [u8; 16]);
 
+impl Pseudonym {
+    /// What stands in a dictionary where an erased device was. No device has it: it is no hash that anybody will meet.
+    pub const HOLE: Self = Self([0xff; 16]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

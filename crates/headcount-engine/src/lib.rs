@@ -26,5 +26,6 @@ mod slice;
 pub mod snapshot;
 pub mod tally;
 mod times;
+pub mod trace;
 pub mod unknown;
 pub mod version;

@@ -45,6 +45,12 @@ impl Times {
         self.0 = Vec::new();
     }
 
+    /// The time of one device, if it has one.
+    pub(crate) fn of(&self, ordinal: u32) -> Option<u32> {
+        let place = self.0.binary_search_by_key(&ordinal, |&(of, _)| of).ok()?;
+        Some(self.0[place].1)
+    }
+
     /// The devices that have a time.
     pub(crate) fn devices(&self) -> RoaringBitmap {
         self.0.iter().map(|&(ordinal, _)| ordinal).collect()

@@ -12,6 +12,7 @@ use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::report::{Query, Source};
 use headcount_engine::snapshot::OwnerCatalog;
+use headcount_engine::trace::Trace;
 use tokio::sync::Semaphore;
 
 use self::live::Watches;
@@ -20,9 +21,11 @@ use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::retention::Retention;
 use crate::ship::Shipping;
-use crate::store::cache::SegmentCache;
+use crate::store::cache::{Seen, SegmentCache};
 use crate::store::{DictionaryState, Store, StoreError};
 
+/// How often a device is looked for again whose dictionary was rebuilt meanwhile.
+const ATTEMPTS: usize = 8;
 /// How many questions of one owner are evaluated at once.
 const RUNNING: usize = 4;
 /// How many more may wait.
@@ -176,6 +179,35 @@ impl Reports {
         let evaluated = self.background.run(move || evaluate(&retained)).await;
         let numbers = evaluated.ok_or_else(|| Error::internal("a report could not be evaluated"))?;
         Ok(Answer { numbers, incomplete, as_of })
+    }
+
+    /// What is kept of one device, by app and day.
+    ///
+    /// # Errors
+    /// 429 where the owner asks too much at once; 503 where the store cannot be reached or events lag behind.
+    pub async fn traces(&self, owner: OwnerId, device: Pseudonym) -> Result<Vec<(AppId, Day, Trace)>, Error> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
+        let _place = places.take().await?;
+        self.flush().await?;
+        for _ in 0..ATTEMPTS {
+            let retained = self.first_day(owner)..=self.clock.now().day().plus(1);
+            let segments = self.cache.segments(&self.store, owner, retained).await?;
+            // Read after the segments: it has every ordinal of theirs.
+            let tail = self.store.dictionary(owner, DictionaryState::default()).await?;
+            if segments.seen.iter().any(|seen| seen.version.epoch != tail.state.epoch) {
+                continue;
+            }
+            let traced = self.background.run(move || {
+                let devices = tail.blocks.iter().flat_map(|block| &block.pseudonyms);
+                let Some((ordinal, _)) = (0..).zip(devices).filter(|(_, known)| **known == device).last() else {
+                    return Vec::new();
+                };
+                let trace = |seen: Seen| Some((seen.app, seen.day, Trace::of(&seen.segment, ordinal)?));
+                segments.seen.into_iter().filter_map(trace).collect()
+            });
+            return traced.await.ok_or_else(|| Error::internal("a device could not be looked for"));
+        }
+        Err(Error::new(Code::Unavailable, "the telemetry store changes all the time").retry_after(5))
     }
 
     /// How many devices the application has that has most of them today.

@@ -1,4 +1,4 @@
-//! For how many days the devices of which owner are kept.
+//! What is kept of the devices of which owner: for how many days, and which were erased.
 //!
 //! Whoever stores, ships, keeps or reports asks here, and hears of a change as soon as this process has read it.
 
@@ -6,8 +6,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use headcount_engine::day::Day;
+use headcount_engine::day::{Day, Millis};
+use headcount_engine::device::Pseudonym;
 use headcount_engine::id::OwnerId;
+
+/// When devices were erased, by owner: what was accepted of them until then is not counted.
+pub type Erased = HashMap<OwnerId, HashMap<Pseudonym, Millis>>;
 
 /// The days before today for which every device is kept. Clones share what they know.
 #[derive(Debug, Clone)]
@@ -17,12 +21,13 @@ pub struct Retention(Arc<Shared>);
 struct Shared {
     of_installation: u32,
     of_owners: ArcSwap<HashMap<OwnerId, u32>>,
+    erased: ArcSwap<Erased>,
 }
 
 impl Retention {
     /// The days of an installation, until owners have settled others.
     pub fn of_installation(days: u32) -> Self {
-        Self(Arc::new(Shared { of_installation: days, of_owners: ArcSwap::default() }))
+        Self(Arc::new(Shared { of_installation: days, of_owners: ArcSwap::default(), erased: ArcSwap::default() }))
     }
 
     /// What owners have settled: whoever is not among them has the days of the installation.
@@ -33,6 +38,18 @@ impl Retention {
     /// Takes over what owners have settled.
     pub fn settle(&self, of_owners: HashMap<OwnerId, u32>) {
         self.0.of_owners.store(Arc::new(of_owners));
+    }
+
+    /// The devices that were erased, as far as it is remembered. It is the same one until another one is.
+    pub fn erased(&self) -> Arc<Erased> {
+        self.0.erased.load_full()
+    }
+
+    /// Takes over which devices were erased.
+    pub fn bury(&self, erased: Erased) {
+        if **self.0.erased.load() != erased {
+            self.0.erased.store(Arc::new(erased));
+        }
     }
 
     /// The days of one owner.

@@ -890,6 +890,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/privacy/device/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what is known of one device
+         * @description In all apps of the administrator, as days and values, within the retention.
+         *
+         *     May be called by administrators.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Which device. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["DeviceNamed"];
+                };
+            };
+            responses: {
+                /** @description What is known of a device. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeviceFound"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy/device/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase one device from everything that is counted
+         * @description It is no device of any day any more; the numbers of checks and the daily totals stay. What was accepted of it before does not come back, and what it sends later is a new device. After a 503 it is written down and done as soon as the store is there.
+         *
+         *     May be called by administrators.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Which device. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["DeviceNamed"];
+                };
+            };
+            responses: {
+                /** @description A device was erased. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeviceErased"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/release/create": {
         parameters: {
             query?: never;
@@ -3364,6 +3474,51 @@ export interface components {
              * @description Distinct devices.
              */
             unique_clients: number;
+        };
+        /** @description What is known of a device in one app. */
+        DeviceApp: {
+            /** @description The name of the app. */
+            app: string;
+            /** @description The days on which it was seen, the first one first. */
+            days: components["schemas"]["DeviceDay"][];
+            /** @description The first UTC day that is kept on which it was seen. */
+            first_day: string;
+            /** @description The last one. */
+            last_day: string;
+        };
+        /** @description What is known of a device in one app on one day. */
+        DeviceDay: {
+            /** @description The architectures. */
+            archs: string[];
+            /** @description The channels that it asked for. */
+            channels: string[];
+            /** @description The UTC day. */
+            date: string;
+            /** @description When its last version and status were accepted, as RFC 3339 with milliseconds; `null` once that is forgotten. */
+            last_seen_at?: string | null;
+            /** @description The platforms. */
+            platforms: string[];
+            /** @description `latest`, `outdated` or `held`, its last status of the day; `null` if it had none. */
+            status?: string | null;
+            /** @description Its last version of the day; `null` if it sent none. */
+            version?: string | null;
+        };
+        /** @description A device was erased. */
+        DeviceErased: {
+            /** @description What was accepted of it until this moment is gone, as RFC 3339 with milliseconds. */
+            erased_at: string;
+        };
+        /** @description What is known of a device. */
+        DeviceFound: {
+            /** @description The apps that it was seen in, in the order of their names. Empty: nothing is known of it. */
+            apps: components["schemas"]["DeviceApp"][];
+            /** @description When it was last erased, as RFC 3339 with milliseconds, as long as that is remembered; else `null`. */
+            erased_at?: string | null;
+        };
+        /** @description Which device. */
+        DeviceNamed: {
+            /** @description Its id, as it sends it in `X-Device-ID`. */
+            device: string;
         };
         /** @description Why a request failed. */
         ErrorBody: {

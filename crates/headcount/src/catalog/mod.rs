@@ -4,6 +4,7 @@
 
 pub mod copy;
 mod database;
+pub mod erasures;
 pub mod files;
 pub mod grants;
 mod kept;
@@ -166,9 +167,11 @@ impl Catalog {
         let (place, keys) = (Place::of(config), Arc::new(Keys::of(config)));
         let failed = |cause| OpenError::of(&place, cause);
         let pool = place.pool().map_err(failed)?;
+        let erased = snapshot::erased(&kept.rows).map_err(failed)?;
         let snapshot = snapshot::build(kept.rows, config.default_owner.as_ref()).map_err(failed)?;
         let retention = Retention::of_installation(config.retention_days);
         retention.settle(settled(&snapshot));
+        retention.bury(erased);
         Ok(Self {
             place,
             pool: ArcSwap::from_pointee(pool),
@@ -240,6 +243,7 @@ impl Catalog {
         let current: i64 = asked.unwrap_or(Err(sqlx::Error::PoolTimedOut))?.try_get(0)?;
         if current != *shown {
             let (revision, rows) = self.read_rows().await?;
+            self.retention.bury(snapshot::erased(&rows)?);
             let snapshot = snapshot::build(rows, self.default_owner.as_ref())?;
             self.retention.settle(settled(&snapshot));
             self.snapshot.store(Arc::new(snapshot));

@@ -16,6 +16,9 @@ pub(super) struct Rows {
     pub(super) resources: Vec<ResourceRow>,
     pub(super) releases: Vec<ReleaseRow>,
     pub(super) artifacts: Vec<ArtifactRow>,
+    /// The devices that were erased: owner, pseudonym, moment.
+    #[serde(default)]
+    pub(super) erased_devices: Vec<(String, String, i64)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +99,10 @@ impl Rows {
                 opt_out_signals: row.try_get::<i64, _>(3)? != 0,
                 strict_ids: row.try_get::<i64, _>(4)? != 0,
             });
+        }
+        let erased = sqlx::query("SELECT owner_id, device, erased_at FROM device_erasures");
+        for row in erased.fetch_all(&mut **transaction).await? {
+            rows.erased_devices.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
         }
         let default_owner = sqlx::query("SELECT default_owner FROM installation");
         rows.default_owner = default_owner.fetch_one(&mut **transaction).await?.try_get(0)?;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use headcount_engine::day::Millis;
 use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::name::UserName;
 use headcount_engine::settings::OwnerSettings;
@@ -9,8 +10,10 @@ use headcount_engine::snapshot::{Artifact, CatalogSnapshot, Named, OwnerCatalog,
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
+use crate::catalog::erasures;
 use crate::catalog::kind::Kind;
 use crate::catalog::rows::{ArtifactRow, ReleaseRow, ResourceRow, Rows, read_resources};
+use crate::retention::Erased;
 
 #[derive(Default)]
 struct OwnerParts {
@@ -51,6 +54,15 @@ pub(super) fn build(rows: Rows, default_owner: Option<&UserName>) -> Result<Cata
         None => rows.default_owner.map(|id| parse(&id).map(OwnerId)).transpose()?,
     };
     Ok(CatalogSnapshot::new(catalogs, default_owner))
+}
+
+/// The devices of these rows that were erased.
+pub(super) fn erased(rows: &Rows) -> Result<Erased, sqlx::Error> {
+    let mut erased = Erased::new();
+    for (owner, device, at) in &rows.erased_devices {
+        erased.entry(OwnerId(parse(owner)?)).or_default().insert(erasures::device(device)?, Millis(*at));
+    }
+    Ok(erased)
 }
 
 /// The names of one owner's resources, as the transaction sees them.

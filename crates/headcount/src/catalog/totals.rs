@@ -68,6 +68,8 @@ impl Catalog {
         let kept = fetch(&mut transaction, owner, key).await?;
         let totals = match kept {
             Some(kept) if kept.version > totals.version => return Ok(()),
+            // They show the same.
+            Some(kept) if kept.version == totals.version && kept.incomplete == totals.incomplete => return Ok(()),
             Some(kept) if totals.incomplete => greater(kept, totals),
             Some(kept) => with_look_back(&kept, totals),
             None => totals,
@@ -92,6 +94,26 @@ impl Catalog {
     ) -> Result<BTreeMap<Day, KeptTotals>, Error> {
         let mut transaction = self.begin_read().await?;
         Ok(fetch_between(&mut transaction, owner, app, days).await?)
+    }
+
+    /// Says of totals that are kept that they are those of another state of the segments, and leaves their numbers.
+    pub async fn move_totals(&self, owner: OwnerId, to: BTreeMap<TotalsKey, TotalsVersion>) -> Result<(), Error> {
+        let mut transaction = self.begin_write().await?;
+        for ((app, day), version) in to {
+            sqlx::query(
+                "UPDATE daily_totals SET generation = $4, sequence = $5 \
+                 WHERE owner_id = $1 AND app_id = $2 AND day = $3",
+            )
+            .bind(owner.to_string())
+            .bind(app_text(app))
+            .bind(i64::from(day.0))
+            .bind(version.generation as i64)
+            .bind(version.sequence as i64)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// What is to be erased.

@@ -215,6 +215,7 @@ impl Catalog {
         for statement in [
             "UPDATE installation SET default_owner = NULL WHERE default_owner = $1",
             "DELETE FROM daily_totals WHERE owner_id = $1",
+            "DELETE FROM device_erasures WHERE owner_id = $1",
             "DELETE FROM grants WHERE holder_id = $1",
             // Sessions, resources with their grants, releases and artifacts go with their user.
             "DELETE FROM users WHERE owner_id = $1 OR id = $1",

@@ -16,6 +16,7 @@ pub mod live;
 mod metrics;
 mod permissions;
 pub mod policy;
+mod privacy;
 pub mod query;
 pub(crate) mod question;
 mod releases;
@@ -106,6 +107,7 @@ fn routes() -> Routes {
         .merge(insight::routes())
         .merge(latest::routes())
         .merge(live::routes())
+        .merge(privacy::routes())
         .merge(releases::routes())
         .merge(resources::routes())
         .merge(search::routes())

@@ -4,6 +4,7 @@
 //! store at the same time.
 
 mod compact;
+mod devices;
 mod rebuild;
 mod totals;
 
@@ -17,6 +18,7 @@ use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::report::Source;
 use tokio_util::sync::CancellationToken;
 
+use self::devices::Remembered;
 use self::totals::Totalled;
 use crate::background::Background;
 use crate::catalog::Catalog;
@@ -56,6 +58,7 @@ struct Progress {
     // For which day, and which retention of owners, expiry and rebuilding have been done.
     kept_for: Option<(Day, Arc<HashMap<OwnerId, u32>>)>,
     totalled: HashMap<OwnerId, Totalled>,
+    erasures: Remembered,
 }
 
 impl Keeper {
@@ -107,6 +110,7 @@ impl Keeper {
         // While the catalog database is away the store is kept all the same.
         let mut kept = self.erase().await;
         let now = self.clock.now();
+        kept = kept.and(self.erase_devices(&mut progress.erasures, now).await);
         self.mend(now).await?;
         let today = (now.day(), self.settings.retention.of_owners());
         if progress.kept_for.as_ref() != Some(&today) {
@@ -143,11 +147,15 @@ impl Keeper {
 
     async fn expire(&self, now: Millis) -> Result<(), Error> {
         for owner in self.store.owners().await? {
-            let retention = i64::from(self.settings.retention.days(owner)) * headcount_engine::day::DAY_MILLIS;
-            let marks_before = Millis(now.0 - retention - self.replay_millis());
-            self.store.expire(owner, self.first_day(owner, now), marks_before, now).await?;
+            self.store.expire(owner, self.first_day(owner, now), self.marks_before(owner, now), now).await?;
         }
         Ok(())
+    }
+
+    /// From when on marks and tombstones of an owner are kept: nothing of before can come again.
+    fn marks_before(&self, owner: OwnerId, now: Millis) -> Millis {
+        let retention = i64::from(self.settings.retention.days(owner)) * headcount_engine::day::DAY_MILLIS;
+        Millis(now.0 - retention - self.replay_millis())
     }
 
     /// The oldest day of an owner that reports show.

@@ -8,6 +8,7 @@ use headcount_engine::id::{AppId, OwnerId};
 use roaring::{MultiOps as _, RoaringBitmap};
 
 use super::Keeper;
+use super::devices::holes;
 use crate::error::Error;
 use crate::store::cache::Segments;
 use crate::store::{Applied, Block, DictionaryState, DictionaryTail, Rebuild, Step, pieces};
@@ -28,7 +29,7 @@ impl Keeper {
             let segments = self.cache.segments(&self.store, owner, ALL_DAYS).await?;
             let since = tail.since;
             let rebuild = self.compute(move || {
-                let used = used(&segments);
+                let used = used(&segments, &tail);
                 let known: usize = tail.blocks.iter().map(|block| block.pseudonyms.len()).sum();
                 let idle = known.saturating_sub(used.len() as usize);
                 let due = idle * 2 > known || (idle > 0 && now.0 >= since.0 + IDLE_MILLIS);
@@ -62,7 +63,7 @@ impl Keeper {
             if self.store.apply(owner, step).await? != Applied::Yes {
                 continue;
             }
-            let rebuild = self.compute(move || renumber(owner, &tail, &segments, &used(&segments), now)).await?;
+            let rebuild = self.compute(move || renumber(owner, &tail, &segments, &used(&segments, &tail), now)).await?;
             if self.store.rebuild(rebuild).await? {
                 tracing::error!(%owner, devices = lost, "a part of the dictionary was damaged: these devices are not \
                     recognised any more, and the dictionary was made anew without them");
@@ -72,9 +73,10 @@ impl Keeper {
     }
 }
 
-/// The devices that any day has.
-fn used(segments: &Segments) -> RoaringBitmap {
-    segments.seen.iter().map(|seen| seen.segment.devices()).union()
+/// The devices that any day has. The bits of one whose erasure is under way go with the dictionary.
+fn used(segments: &Segments, tail: &DictionaryTail) -> RoaringBitmap {
+    let seen: RoaringBitmap = segments.seen.iter().map(|seen| seen.segment.devices()).union();
+    seen - holes(tail)
 }
 
 /// The used devices in the order of their old ordinals, and all segments with the new ones.

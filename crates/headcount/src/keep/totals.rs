@@ -55,7 +55,7 @@ impl Keeper {
 
 impl TotalsVersion {
     /// The version of several segments together: it grows when any of them does.
-    fn with(self, generation: u64, sequence: u64) -> Self {
+    pub(super) fn with(self, generation: u64, sequence: u64) -> Self {
         Self { generation: self.generation.max(generation), sequence: self.sequence + sequence }
     }
 }

@@ -1,12 +1,24 @@
 //! An owner's dictionary in memory: from pseudonyms to ordinals.
 
+use std::collections::HashMap;
+
 use hashbrown::HashTable;
+use headcount_engine::day::Millis;
 use headcount_engine::device::Pseudonym;
 
 use crate::store::{Block, DictionaryState, DictionaryTail};
 
 /// How many pseudonyms lie together: a full part has exactly this room, so only the last one has some to spare.
 const PART: usize = 1 << 16;
+
+/// Whether a dictionary could follow the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// It is as the store's.
+    Whole,
+    /// A device was erased so long ago that nobody knows any more which one: everything has to be read again.
+    Torn,
+}
 
 /// An owner's dictionary, as of one state.
 ///
@@ -18,6 +30,8 @@ pub(super) struct Dictionary {
     // By ordinal.
     parts: Vec<Vec<Pseudonym>>,
     ordinals: HashTable<u32>,
+    // When devices were erased.
+    erased: HashMap<Pseudonym, Millis>,
     // Ordinals handed out: also those of devices that were erased.
     next: u32,
 }
@@ -29,6 +43,11 @@ impl Dictionary {
 
     pub(super) fn ordinal(&self, device: Pseudonym) -> Option<u32> {
         self.ordinals.find(hash(device), |&ordinal| pseudonym(&self.parts, ordinal) == device).copied()
+    }
+
+    /// When a device was erased, if it is remembered that it was.
+    pub(super) fn erased_at(&self, device: Pseudonym) -> Option<Millis> {
+        self.erased.get(&device).copied()
     }
 
     /// The ordinal that the next new pseudonym gets.
@@ -55,6 +74,10 @@ impl Dictionary {
             }
             None => self.parts.push(vec![device]),
         }
+        if device == Pseudonym::HOLE {
+            self.next += 1;
+            return;
+        }
         let Self { parts, ordinals, next, .. } = self;
         let is_it = |&ordinal: &u32| pseudonym(parts, ordinal) == device;
         match ordinals.find_mut(hash(device), is_it) {
@@ -66,18 +89,38 @@ impl Dictionary {
         *next += 1;
     }
 
+    /// Takes an erased device out: its ordinal is a hole.
+    fn dig(&mut self, device: Pseudonym) {
+        let Self { parts, ordinals, .. } = self;
+        let is_it = |&ordinal: &u32| pseudonym(parts, ordinal) == device;
+        if let Ok(entry) = ordinals.find_entry(hash(device), is_it) {
+            let (ordinal, _) = entry.remove();
+            parts[ordinal as usize / PART][ordinal as usize % PART] = Pseudonym::HOLE;
+        }
+    }
+
     /// Follows the store: takes what came, or starts anew where the store's dictionary does not continue this one.
-    pub(super) fn follow(&mut self, tail: &DictionaryTail) {
+    pub(super) fn follow(&mut self, tail: &DictionaryTail) -> Followed {
         if !tail.follows {
             *self = Self::default();
         }
+        self.erased = tail.erased.iter().map(|tombstone| (tombstone.device, tombstone.at)).collect();
+        // Whoever had nothing has read the holes with everything else.
+        let had_some = self.next > 0;
         let joining = tail.blocks.iter().map(|block| block.pseudonyms.len()).sum();
         let Self { parts, ordinals, .. } = self;
         ordinals.reserve(joining, |&ordinal| hash(pseudonym(parts, ordinal)));
         for block in &tail.blocks {
+            if had_some && block.is_hole() {
+                match tail.erased.iter().find(|tombstone| tombstone.block == block.id) {
+                    Some(tombstone) => self.dig(tombstone.device),
+                    None => return Followed::Torn,
+                }
+            }
             self.extend(block);
         }
         self.state = tail.state;
+        Followed::Whole
     }
 }
 

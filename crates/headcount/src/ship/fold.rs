@@ -87,8 +87,14 @@ pub(super) struct Folded {
     pub(super) expired: u64,
 }
 
-/// Folds what `rows` hold of `owner`; ordinals continue those of `dictionary`.
-pub(super) fn fold(rows: &[&DecodedRow], owner: OwnerId, dictionary: &Dictionary, first_day: Day) -> Folded {
+/// Folds what `rows` hold of `owner`; ordinals continue those of `dictionary`. What was accepted of a device before it was
+/// erased is passed over, whether the store knows of that or this process does.
+pub(super) fn fold(
+    rows: &[&DecodedRow],
+    owner: OwnerId,
+    dictionary: &Dictionary,
+    (first_day, erased): (Day, Option<&HashMap<Pseudonym, Millis>>),
+) -> Folded {
     let mut folds: BTreeMap<(AppId, Day), Fold> = BTreeMap::new();
     let mut fresh: HashMap<Pseudonym, u32> = HashMap::new();
     let mut joined: Vec<Pseudonym> = Vec::new();
@@ -98,6 +104,10 @@ pub(super) fn fold(rows: &[&DecodedRow], owner: OwnerId, dictionary: &Dictionary
             let day = event.at.day();
             if day < first_day {
                 expired += 1;
+                continue;
+            }
+            let erased_at = erased.and_then(|erased| erased.get(&event.device)).copied();
+            if erased_at.max(dictionary.erased_at(event.device)).is_some_and(|at| event.at <= at) {
                 continue;
             }
             let ordinal = dictionary.ordinal(event.device).unwrap_or_else(|| {

@@ -6,6 +6,7 @@
 mod ahead;
 mod dictionary;
 mod fold;
+mod scrub;
 mod shipper;
 mod source;
 mod step;

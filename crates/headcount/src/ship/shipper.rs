@@ -18,6 +18,7 @@ use super::source::{Source, Spare};
 use super::step::Shipped;
 use super::{ATTEMPTS, Held, Lagging, Progress, Settings, ShipError};
 use crate::clock::Clock;
+use crate::retention::Erased;
 use crate::spool::{self, Spool, SpoolError, SpoolFile};
 use crate::store::Store;
 
@@ -27,7 +28,8 @@ const EARLY: Duration = Duration::from_millis(50);
 const DOUBT: Duration = Duration::from_secs(5);
 /// How often progress is noted in the files and old rows are dropped.
 const NOTE: Duration = Duration::from_secs(10);
-/// How long rows are dropped before something is shipped again; what is left is dropped after that.
+/// How long rows are dropped, or searched for erased devices, before something is shipped again; what is left comes after
+/// that.
 const TRIM_TIME: Duration = Duration::from_millis(200);
 /// How long the last pass may take, and dropping rows after it; what they leave is for the next process.
 const LAST_PASS: Duration = Duration::from_secs(1);
@@ -187,6 +189,7 @@ impl Shipper {
     }
 
     async fn follow_and_ship(&mut self, source: &mut Source, doubt: bool, now: Millis) -> Result<(), ShipError> {
+        source.scrub(&self.erased(), (now, Instant::now() + TRIM_TIME))?;
         if doubt || !source.has_followed() {
             self.follow(source, now).await?;
         }
@@ -232,6 +235,11 @@ impl Shipper {
     /// The oldest day of an owner that reports show.
     pub(super) fn first_day(&self, owner: OwnerId, now: Millis) -> Day {
         self.settings.retention.first_day(owner, now.day())
+    }
+
+    /// The devices that were erased, as far as this process knows.
+    pub(super) fn erased(&self) -> Arc<Erased> {
+        self.settings.retention.erased()
     }
 
     /// Notes progress, drops what no store needs, and deletes files of which nothing is left.

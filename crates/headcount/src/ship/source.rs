@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use headcount_engine::day::{Day, Millis};
@@ -11,6 +12,8 @@ use headcount_engine::row::{self, Row, RowError};
 
 use super::ahead::Waiting;
 use super::fold::DecodedRow;
+use super::scrub::Scrub;
+use crate::retention::Erased;
 use crate::spool::{Result, SpoolError, SpoolFile, StoredRow};
 
 /// How many bytes of rows are read at once.
@@ -35,6 +38,8 @@ pub(super) struct Source {
     waiting: Option<Waiting>,
     // The damaged rows that were passed over, since it was opened.
     damaged: BTreeSet<u64>,
+    // How far it was searched for erased devices.
+    scrub: Scrub,
     // The owners whose mark was compared with the row that it names.
     verified: HashSet<OwnerId>,
     // The owners whose mark names another row of the same number: somebody else wrote under this id.
@@ -81,6 +86,7 @@ impl Source {
             has_followed: false,
             waiting: None,
             damaged: BTreeSet::new(),
+            scrub: Scrub::default(),
             verified: HashSet::new(),
             forked: HashSet::new(),
             file,
@@ -93,6 +99,11 @@ impl Source {
 
     pub(super) fn created_at(&self) -> Millis {
         self.created_at
+    }
+
+    /// Goes on taking out what was accepted of erased devices.
+    pub(super) fn scrub(&mut self, erased: &Arc<Erased>, time: (Millis, Instant)) -> Result<()> {
+        self.scrub.go_on(&self.file, erased, time)
     }
 
     /// The bytes of the rows that are kept only for a store that loses something.

@@ -4,12 +4,12 @@ use headcount_engine::day::Millis;
 use headcount_engine::id::OwnerId;
 use headcount_engine::mark::SpoolId;
 
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, Followed};
 use super::fold::{DecodedRow, Folded, fold};
 use super::shipper::Shipper;
 use super::source::{Loss, Source};
 use super::{ATTEMPTS, ShipError};
-use crate::store::{Applied, Block, Step};
+use crate::store::{Applied, Block, DictionaryState, Step};
 
 /// What became of an owner's part of some rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,8 @@ impl Shipper {
         rows: &[DecodedRow],
         now: Millis,
     ) -> Result<Shipped, ShipError> {
-        let first_day = self.first_day(owner, now);
+        let (first_day, erased) = (self.first_day(owner, now), self.erased());
+        let of_owner_erased = erased.get(&owner);
         for _ in 0..ATTEMPTS {
             if source.is_fork(owner)? {
                 return Ok(Shipped::Done);
@@ -39,7 +40,7 @@ impl Shipper {
             let fresh: Vec<&DecodedRow> = rows.iter().filter(is_fresh).filter(of_owner).collect();
             let Some(last) = fresh.last() else { return Ok(Shipped::Done) };
             let dictionary = self.dictionary(owner).await?;
-            let folded = fold(&fresh, owner, dictionary, first_day);
+            let folded = fold(&fresh, owner, dictionary, (first_day, of_owner_erased));
             if folded.expired > 0 {
                 tracing::warn!(%owner, events = folded.expired, "events of expired days are dropped");
             }
@@ -128,7 +129,10 @@ impl Shipper {
     async fn follow_dictionary(&mut self, owner: OwnerId) -> Result<(), ShipError> {
         let dictionary = self.dictionaries.entry(owner).or_default();
         let tail = self.store.dictionary(owner, dictionary.state()).await?;
-        dictionary.follow(&tail);
+        if dictionary.follow(&tail) == Followed::Torn {
+            *dictionary = Dictionary::default();
+            dictionary.follow(&self.store.dictionary(owner, DictionaryState::default()).await?);
+        }
         Ok(())
     }
 }

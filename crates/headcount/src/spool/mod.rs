@@ -5,6 +5,7 @@
 
 mod answered;
 mod committer;
+mod erase;
 mod file;
 mod import;
 mod recent;

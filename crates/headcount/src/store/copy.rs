@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headcount_engine::day::{Day, Millis};
+use headcount_engine::device::Pseudonym;
 use headcount_engine::format::{encode, seal};
 use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::segment::Segment;
@@ -143,7 +144,8 @@ impl Copy<'_> {
             self.to.erase(owner, app, at).await?;
         }
         let mut expected_dictionary = there.state;
-        let devices = tail.blocks.iter().map(|block| block.pseudonyms.len() as u64).sum();
+        let pseudonyms = tail.blocks.iter().flat_map(|block| &block.pseudonyms);
+        let devices = pseudonyms.filter(|device| **device != Pseudonym::HOLE).count() as u64;
         for block in tail.blocks.into_iter().skip(there.blocks.len()) {
             let id = block.id;
             let step = Step { block: Some(block), ..empty_step(tail.since, expected_dictionary) };
@@ -211,6 +213,7 @@ impl Copy<'_> {
         let there = self.to.kept(owner).await?;
         let dictionary = self.to.dictionary(owner, DictionaryState::default()).await?.state;
         self.to.keep_expired(owner, kept.expired.clone(), self.now).await?;
+        self.to.keep_tombstones(owner, kept.tombstones.clone(), self.now).await?;
         let step = Step { incomplete: kept.incomplete.clone(), ..empty_step(self.now, dictionary) };
         self.apply(owner, step).await?;
         for receipt in kept.receipts.iter().filter(|receipt| !there.receipts.contains(receipt)) {
@@ -239,7 +242,8 @@ impl Copy<'_> {
         for (&owner, (state, kept)) in &plan.owners {
             let there = self.to.kept(owner).await?;
             let last_block = self.to.dictionary(owner, DictionaryState::default()).await?.state.last_block;
-            let is_same = (&there.marks, &there.receipts, &there.erased) == (&kept.marks, &kept.receipts, &kept.erased)
+            let is_same = (&there.marks, &there.receipts) == (&kept.marks, &kept.receipts)
+                && (&there.erased, &there.tombstones) == (&kept.erased, &kept.tombstones)
                 && last_block == state.last_block;
             if !is_same {
                 return Err(unexpected());

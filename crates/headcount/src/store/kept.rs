@@ -10,7 +10,7 @@ use headcount_engine::segment::Segment;
 
 use super::embedded::Embedded;
 use super::redis::Redis;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Tombstone};
 use crate::config::RedisSettings;
 use crate::installation::Installation;
 
@@ -42,6 +42,8 @@ pub struct Kept {
     pub expired: Vec<(AppId, Day, Millis)>,
     /// What was erased, one app or all of the owner, and when.
     pub erased: Vec<(Option<AppId>, Millis)>,
+    /// The devices that were erased.
+    pub tombstones: Vec<Tombstone>,
 }
 
 /// What an import was answered for one of its rows.
@@ -65,6 +67,7 @@ impl Kept {
         self.incomplete.sort_unstable();
         self.expired.sort_unstable_by_key(|&(app, day, _)| (app, day));
         self.erased.sort_unstable_by_key(|&(app, _)| app);
+        self.tombstones.sort_unstable_by_key(|tombstone| tombstone.device);
         self
     }
 
@@ -104,6 +107,19 @@ impl Store {
         match self {
             Self::Embedded(embedded) => embedded.keep_expired(owner, expired).await,
             Self::Redis(redis) => redis.keep_expired(owner, expired, now).await,
+        }
+    }
+
+    /// Remembers devices that were erased. `now` is the moment of this.
+    pub async fn keep_tombstones(
+        &self,
+        owner: OwnerId,
+        tombstones: Vec<Tombstone>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(embedded) => embedded.keep_tombstones(owner, tombstones).await,
+            Self::Redis(redis) => redis.keep_tombstones(owner, tombstones, now).await,
         }
     }
 

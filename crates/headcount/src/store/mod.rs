@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod copy;
+mod dictionary;
 mod embedded;
 mod kept;
 mod redis;
@@ -16,11 +17,11 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use headcount_engine::day::{Day, Millis};
-use headcount_engine::device::Pseudonym;
 use headcount_engine::id::{AppId, OwnerId};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
+pub use self::dictionary::{Block, DictionaryState, DictionaryTail, Erasure, Tombstone};
 use self::embedded::Embedded;
 pub use self::embedded::FORMAT;
 use self::kept::Purpose;
@@ -82,24 +83,6 @@ pub enum StoreError {
         /// The newest format known.
         known: i64,
     },
-}
-
-/// The state of an owner's dictionary: two equal states hold the same pseudonyms under the same ordinals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DictionaryState {
-    /// Grows when dictionary and segments are rebuilt.
-    pub epoch: u64,
-    /// The random id of the newest block; zero if there is none.
-    pub last_block: [u8; 8],
-}
-
-/// Pseudonyms that joined a dictionary together, in the order of their ordinals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The random id of the block.
-    pub id: [u8; 8],
-    /// The pseudonyms; the ordinal of each is its place in the dictionary.
-    pub pseudonyms: Vec<Pseudonym>,
 }
 
 /// Which state of a segment somebody has.
@@ -218,19 +201,6 @@ pub struct Rebuild {
     pub bases: Vec<(AppId, Day, Vec<Vec<u8>>, bool)>,
     /// The moment.
     pub at: Millis,
-}
-
-/// An owner's dictionary as far as a reader lacks it.
-#[derive(Debug, Clone, Default)]
-pub struct DictionaryTail {
-    /// Its state.
-    pub state: DictionaryState,
-    /// When it was last rebuilt, or made.
-    pub since: Millis,
-    /// Whether the blocks follow the block that the reader named; otherwise they are all there are.
-    pub follows: bool,
-    /// The blocks, in order.
-    pub blocks: Vec<Block>,
 }
 
 /// How long commands took, in seconds; the label says what they are.

@@ -4,7 +4,7 @@ use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::AppId;
 use headcount_engine::mark::{Mark, SpoolId};
 
-use super::{Block, DictionaryState};
+use super::{Block, DictionaryState, Erasure};
 
 /// One step of an owner: what follows a mark, folded.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Step {
     pub expected_dictionary: DictionaryState,
     /// The pseudonyms that join it; at most [`MOST_NEW_PSEUDONYMS`].
     pub block: Option<Block>,
+    /// The device that its block is the hole of, as of the moment of the step.
+    pub erased: Option<Erasure>,
     /// Sealed segments to be merged into those of their app and day.
     pub deltas: Vec<(AppId, Day, Vec<u8>)>,
     /// Days that are known to lack something.
@@ -49,6 +51,7 @@ impl Step {
             mark: None,
             expected_dictionary: DictionaryState::default(),
             block: None,
+            erased: None,
             deltas: Vec::new(),
             incomplete: Vec::new(),
             receipts: Vec::new(),

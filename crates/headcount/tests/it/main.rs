@@ -4,6 +4,7 @@
 
 mod app;
 mod backup;
+mod canary;
 mod catalog;
 mod catalog_copy;
 mod cli;

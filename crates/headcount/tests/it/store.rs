@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use headcount::installation::Installation;
 use headcount::store::{
-    Applied, BlobAt, Block, Compaction, DictionaryState, Rebuild, Step, Store, StoreError, Version,
+    Applied, BlobAt, Block, Compaction, DictionaryState, Erasure, FORMAT, Rebuild, Step, Store, StoreError, Tombstone,
+    Version,
 };
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::device::Pseudonym;
@@ -91,6 +92,8 @@ contract!(
         marks_and_receipts_expire_by_age,
         an_erased_app_does_not_come_back,
         an_erased_owner_does_not_come_back,
+        an_erased_device_leaves_a_hole,
+        tombstones_expire_by_age,
         a_damaged_blob_is_set_aside,
         reopening_keeps_everything,
         another_installation_is_refused,
@@ -131,6 +134,7 @@ fn step() -> Step {
         mark: None,
         expected_dictionary: DictionaryState::default(),
         block: None,
+        erased: None,
         deltas: Vec::new(),
         incomplete: Vec::new(),
         receipts: Vec::new(),
@@ -636,6 +640,69 @@ async fn an_erased_owner_does_not_come_back(place: &Place) {
     assert_eq!(store.owners().await.unwrap(), [OTHER]);
 }
 
+/// The step that erases a device, as of that moment.
+fn erases(expected_dictionary: DictionaryState, device: u8, replaced: Vec<(u64, Block)>, at: Millis) -> Step {
+    let erased = Some(Erasure { device: Pseudonym([device; 16]), replaced });
+    let block = Some(Block { id: [90 + device; 8], ..Block::hole() });
+    Step { expected_dictionary, block, erased, ..Step::of_no_spool(at) }
+}
+
+async fn an_erased_device_leaves_a_hole(place: &Place) {
+    let store = place.open().await;
+    applied(&store, ACME, Step { block: Some(block(1, &[1, 2])), ..brings(None, 1, ONE, TODAY, 1) }).await;
+    let expected_dictionary = state(&store, ACME).await;
+    let second = Step { block: Some(block(2, &[3])), expected_dictionary, ..brings(Some(1), 2, ONE, TODAY, 2) };
+    applied(&store, ACME, second).await;
+    let before = state(&store, ACME).await;
+    let with_hole = Block { id: [1; 8], pseudonyms: vec![Pseudonym([1; 16]), Pseudonym::HOLE] };
+    let erasing = erases(before, 2, vec![(0, with_hole.clone())], later(5));
+    // Made for another dictionary it does nothing.
+    let moved =
+        store.apply(ACME, erases(expected_dictionary, 2, vec![(0, with_hole.clone())], later(4))).await.unwrap();
+    assert_eq!(moved, Applied::DictionaryMoved(before));
+    assert_eq!(store.dictionary(ACME, before).await.unwrap().erased, []);
+    applied(&store, ACME, erasing).await;
+
+    let tombstone = Tombstone { device: Pseudonym([2; 16]), at: later(5), block: [92; 8] };
+    let hole = Block { id: [92; 8], ..Block::hole() };
+    let now = DictionaryState { epoch: 0, last_block: [92; 8] };
+    // Who knew the dictionary hears of the hole; who did not reads it in its place. Nobody else goes on as before.
+    let followed = store.dictionary(ACME, before).await.unwrap();
+    assert_eq!((followed.state, followed.follows, &followed.blocks), (now, true, &vec![hole.clone()]));
+    assert_eq!(followed.erased, [tombstone]);
+    let whole = store.dictionary(ACME, DictionaryState::default()).await.unwrap();
+    assert_eq!(whole.blocks, [with_hole, block(2, &[3]), hole]);
+    assert_eq!(whole.erased, [tombstone]);
+    let late = Step { expected_dictionary: before, ..brings(Some(2), 3, ONE, TODAY, 3) };
+    assert_eq!(store.apply(ACME, late).await.unwrap(), Applied::DictionaryMoved(now));
+    assert_eq!(Reader::fresh(&store, ACME).await.held, BTreeMap::from([((ONE, TODAY), vec![1, 2])]));
+
+    // An owner of whom there is nothing may have it in a spool that is still to be shipped.
+    applied(&store, OTHER, erases(DictionaryState::default(), 4, Vec::new(), later(6))).await;
+    let tombstone = Tombstone { device: Pseudonym([4; 16]), at: later(6), block: [94; 8] };
+    assert_eq!(store.dictionary(OTHER, DictionaryState::default()).await.unwrap().erased, [tombstone]);
+    assert_eq!(store.kept(OTHER).await.unwrap().tombstones, [tombstone]);
+    store.erase(OTHER, None, later(7)).await.unwrap();
+    assert_eq!(store.kept(OTHER).await.unwrap().tombstones, []);
+    assert_eq!(store.kept(ACME).await.unwrap().tombstones.len(), 1);
+}
+
+async fn tombstones_expire_by_age(place: &Place) {
+    let store = place.open().await;
+    applied(&store, ACME, erases(DictionaryState::default(), 1, Vec::new(), later(10))).await;
+    applied(&store, ACME, erases(state(&store, ACME).await, 2, Vec::new(), later(20))).await;
+    // Erased again, it is erased as of the later moment.
+    applied(&store, ACME, erases(state(&store, ACME).await, 1, Vec::new(), later(30))).await;
+    let tombstones = async |before: i64| -> Vec<(u8, Millis)> {
+        store.expire(ACME, TODAY.plus(-30), later(before), later(40)).await.unwrap();
+        let kept = store.kept(ACME).await.unwrap().tombstones;
+        kept.iter().map(|tombstone| (tombstone.device.0[0], tombstone.at)).collect()
+    };
+    assert_eq!(tombstones(20).await, [(1, later(30)), (2, later(20))]);
+    assert_eq!(tombstones(21).await, [(1, later(30))]);
+    assert_eq!(tombstones(31).await, []);
+}
+
 async fn a_damaged_blob_is_set_aside(place: &Place) {
     let store = place.open().await;
     for row in 1..=3 {
@@ -717,7 +784,10 @@ async fn a_newer_embedded_store_is_refused_and_left_alone() {
     let rows = rusqlite::Connection::open(&path).unwrap();
     rows.execute_batch("UPDATE installation SET format = format + 1; DROP TABLE receipt;").unwrap();
     let refused = place.open_as(&place.installation).await.unwrap_err();
-    assert_eq!(refused.to_string(), format!("the store at {} has format 3; this build reads up to 2", path.display()));
+    assert_eq!(
+        refused.to_string(),
+        format!("the store at {} has format {}; this build reads up to {FORMAT}", path.display(), FORMAT + 1)
+    );
     let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'receipt'";
     assert_eq!(rows.query_row(tables, [], |row| row.get(0)), Ok(0), "a newer build may have dropped it");
 }

@@ -17,13 +17,15 @@ use crate::installation::Installation;
 use crate::private::create_private;
 
 /// The version of the tables.
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
 /// From format 1: segments and deltas have tags.
 const TAGS: &str = "\
     ALTER TABLE segment ADD COLUMN tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
     ALTER TABLE segment ADD COLUMN first_tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
     ALTER TABLE delta ADD COLUMN tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
     UPDATE installation SET format = 2;";
+/// From format 2: devices can be erased. The table is created with what is missing; older builds do not know it.
+const TOMBSTONES: &str = "UPDATE installation SET format = 3;";
 /// The most damaged files that are kept. With so many there is something wrong that a new file does not mend.
 const MOST_DAMAGED: u32 = 9;
 
@@ -199,6 +201,9 @@ fn create(writer: &mut Connection, own: &Installation) -> rusqlite::Result<()> {
     let format: i64 = transaction.query_row("SELECT format FROM installation", [], |row| row.get(0))?;
     if format < 2 {
         transaction.execute_batch(TAGS)?;
+    }
+    if format < 3 {
+        transaction.execute_batch(TOMBSTONES)?;
     }
     transaction.commit()
 }

@@ -5,9 +5,9 @@ use headcount_engine::id::{AppId, OwnerId};
 use headcount_engine::mark::{Mark, SpoolId};
 use rusqlite::{OptionalExtension as _, Params, Row, Transaction, params};
 
-use super::super::StoreError;
 use super::super::kept::{Kept, Receipt};
-use super::{Embedded, app_id, day_of};
+use super::super::{StoreError, Tombstone};
+use super::{Embedded, app_id, day_of, step};
 
 impl Embedded {
     pub(in super::super) async fn kept(&self, owner: OwnerId) -> Result<Kept, StoreError> {
@@ -26,6 +26,17 @@ impl Embedded {
                 insert.execute(params![owner.0.as_bytes(), app.0.as_bytes(), day.0, at.0])?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    pub(in super::super) async fn keep_tombstones(
+        &self,
+        owner: OwnerId,
+        tombstones: Vec<Tombstone>,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            tombstones.into_iter().try_for_each(|tombstone| step::keep_tombstone(transaction, owner, tombstone))
         })
         .await
     }
@@ -69,6 +80,7 @@ fn kept(transaction: &Transaction<'_>, owner: OwnerId) -> rusqlite::Result<Kept>
             let app = row.get::<_, Option<[u8; 12]>>(0)?;
             Ok((app.map(headcount_engine::id::Id::from_bytes).map(AppId), Millis(row.get(1)?)))
         })?,
+        tombstones: super::read::tombstones(transaction, owner)?,
     })
 }
 

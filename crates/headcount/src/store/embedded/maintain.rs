@@ -163,7 +163,7 @@ pub(super) fn expire(
         let sql = format!("DELETE FROM {table} WHERE owner = ?1 AND day < ?2");
         transaction.prepare_cached(&sql)?.execute(params![owner.0.as_bytes(), first.0])?;
     }
-    for table in ["mark", "receipt", "erased"] {
+    for table in ["mark", "receipt", "erased", "tombstone"] {
         let sql = format!("DELETE FROM {table} WHERE owner = ?1 AND at < ?2");
         transaction.prepare_cached(&sql)?.execute(params![owner.0.as_bytes(), marks_before.0])?;
     }
@@ -186,7 +186,7 @@ pub(super) fn erase(
         };
     }
     if app.is_none() {
-        for table in ["block", "dictionary", "receipt"] {
+        for table in ["block", "dictionary", "receipt", "tombstone"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE owner = ?1"), [owner.0.as_bytes()])?;
         }
     }

@@ -9,7 +9,9 @@ use headcount_engine::format::unseal;
 use headcount_engine::id::{AppId, OwnerId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::super::{Base, Blob, BlobAt, Block, DictionaryState, DictionaryTail, Head, Loaded, Version, View};
+use super::super::{
+    Base, Blob, BlobAt, Block, DictionaryState, DictionaryTail, Head, Loaded, Tombstone, Version, View,
+};
 use super::{app_id, day_of, dictionary_state, owner_id, tag_before, version};
 use headcount_engine::mark::{Mark, SpoolId};
 
@@ -32,6 +34,15 @@ pub(super) fn owners(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Owne
         .collect()
 }
 
+pub(super) fn tombstones(transaction: &Transaction<'_>, owner: OwnerId) -> rusqlite::Result<Vec<Tombstone>> {
+    transaction
+        .prepare_cached("SELECT device, at, block FROM tombstone WHERE owner = ?1")?
+        .query_map([owner.0.as_bytes()], |row| {
+            Ok(Tombstone { device: Pseudonym(row.get(0)?), at: Millis(row.get(1)?), block: row.get(2)? })
+        })?
+        .collect()
+}
+
 /// `None` if a block is damaged.
 pub(super) fn dictionary(
     transaction: &Transaction<'_>,
@@ -39,9 +50,11 @@ pub(super) fn dictionary(
     known: DictionaryState,
 ) -> rusqlite::Result<Option<DictionaryTail>> {
     let Some((state, _ordinals, since)) = dictionary_state(transaction, owner)? else {
-        return Ok(Some(DictionaryTail { follows: known == DictionaryState::default(), ..DictionaryTail::default() }));
+        let (follows, erased) = (known == DictionaryState::default(), tombstones(transaction, owner)?);
+        return Ok(Some(DictionaryTail { follows, erased, ..DictionaryTail::default() }));
     };
-    let mut tail = DictionaryTail { state, since, ..DictionaryTail::default() };
+    let erased = tombstones(transaction, owner)?;
+    let mut tail = DictionaryTail { state, since, erased, ..DictionaryTail::default() };
     let after = if known.epoch != state.epoch {
         None
     } else if known.last_block == [0; 8] {

@@ -11,6 +11,11 @@ CREATE TABLE IF NOT EXISTS block (
     owner BLOB NOT NULL, first_ordinal INTEGER NOT NULL, id BLOB NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (owner, first_ordinal)
 );
 
+-- The devices that were erased, when, and the block that was appended to the dictionary with it.
+CREATE TABLE IF NOT EXISTS tombstone (
+    owner BLOB NOT NULL, device BLOB NOT NULL, at INTEGER NOT NULL, block BLOB NOT NULL, PRIMARY KEY (owner, device)
+);
+
 -- Up to which row of a spool an owner's events are in the segments.
 CREATE TABLE IF NOT EXISTS mark (
     spool BLOB NOT NULL, owner BLOB NOT NULL, row INTEGER NOT NULL, tag BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (spool, owner)

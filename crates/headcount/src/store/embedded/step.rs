@@ -5,7 +5,7 @@ use headcount_engine::format::seal;
 use headcount_engine::id::{AppId, OwnerId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::super::{Applied, Block, DictionaryState, Step};
+use super::super::{Applied, Block, DictionaryState, Erasure, Step, Tombstone};
 use super::{dictionary_state, mark_of};
 use crate::failpoint::{self, Point};
 
@@ -28,6 +28,9 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
         let state = DictionaryState { last_block: block.id, ..state };
         append_block(transaction, owner, ordinals, block)?;
         write_state(transaction, owner, state, ordinals + block.pseudonyms.len() as u64, since)?;
+        if let Some(erasure) = &step.erased {
+            bury(transaction, owner, erasure, Tombstone { device: erasure.device, at: step.at, block: block.id })?;
+        }
     }
     let tag: [u8; 8] = rand::random();
     for (app, day, bytes) in &step.deltas {
@@ -52,6 +55,41 @@ pub(super) fn apply(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) 
     }
     move_mark(transaction, owner, step)?;
     Ok(Applied::Yes)
+}
+
+/// Puts holes in the place of a device, and remembers that it was erased.
+fn bury(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    erasure: &Erasure,
+    tombstone: Tombstone,
+) -> rusqlite::Result<()> {
+    // What is overwritten is not to be read from the free room of the file.
+    transaction.pragma_update(None, "secure_delete", true)?;
+    for (_, block) in &erasure.replaced {
+        transaction.prepare_cached("UPDATE block SET bytes = ?3 WHERE owner = ?1 AND id = ?2")?.execute(params![
+            owner.0.as_bytes(),
+            block.id,
+            sealed(block)
+        ])?;
+    }
+    transaction.pragma_update(None, "secure_delete", false)?;
+    keep_tombstone(transaction, owner, tombstone)
+}
+
+pub(super) fn keep_tombstone(
+    transaction: &Transaction<'_>,
+    owner: OwnerId,
+    Tombstone { device, at, block }: Tombstone,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO tombstone (owner, device, at, block) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![owner.0.as_bytes(), device.0, at.0, block])
+        .map(drop)
+}
+
+fn sealed(block: &Block) -> Vec<u8> {
+    seal(block.pseudonyms.iter().flat_map(|pseudonym| pseudonym.0).collect())
 }
 
 fn move_mark(transaction: &Transaction<'_>, owner: OwnerId, step: &Step) -> rusqlite::Result<()> {
@@ -91,10 +129,9 @@ pub(super) fn append_block(
     first_ordinal: u64,
     block: &Block,
 ) -> rusqlite::Result<()> {
-    let bytes = seal(block.pseudonyms.iter().flat_map(|pseudonym| pseudonym.0).collect());
     transaction
         .prepare_cached("INSERT INTO block (owner, first_ordinal, id, bytes) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![owner.0.as_bytes(), first_ordinal as i64, block.id, bytes])
+        .execute(params![owner.0.as_bytes(), first_ordinal as i64, block.id, sealed(block)])
         .map(drop)
 }
 

@@ -1,14 +1,16 @@
 -- One step of an owner: compared with mark and dictionary, then applied as a whole.
--- KEYS  state marks receipts erased expired incomplete blocks days, the hash of each day, the list of each delta
+-- KEYS  state marks receipts erased expired incomplete blocks days tombstones, the hash of each day, the list of each delta
 -- ARGV  epoch block space space_is_new spool mark new_mark at until new_block block_bytes pseudonyms tag
---       days deltas incomplete receipts
+--       days deltas incomplete receipts device replaced
 --       of each day: its end of life
 --       of each delta: app date place_of_the_day bytes; of each incomplete day: member app; of each receipt: field tag bytes
+--       of each replaced block of the dictionary: place block_bytes; an empty device is none that is erased
 -- Gives {'mark', mark}, {'dictionary', epoch, block}, {'space'} or {'applied', fresh, member of each dropped day...}.
-local state, marks, receipts, erased, expired, incomplete, blocks, days = unpack(KEYS, 1, 8)
+local state, marks, receipts, erased, expired, incomplete, blocks, days, tombstones = unpack(KEYS, 1, 9)
 local epoch, block, space, space_is_new, spool, mark, new_mark, at, till = unpack(ARGV, 1, 9)
 local new_block, block_bytes, pseudonyms, tag = unpack(ARGV, 10, 13)
 local counts = { tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17]) }
+local device, replaced = ARGV[18], tonumber(ARGV[19])
 
 local found = redis.call('HGET', marks, spool)
 found = found and string.sub(found, 1, 16) or ''
@@ -20,7 +22,7 @@ till = math.max(tonumber(till), tonumber(stored[5] or 0))
 local function done(result)
   if new_mark ~= '' then redis.call('HSET', marks, spool, new_mark .. at) end
   redis.call('HSET', state, 'revision', tag, 'until', string.format('%.0f', till))
-  for i = 1, 8 do redis.call('PEXPIREAT', KEYS[i], string.format('%.0f', till)) end
+  for i = 1, 9 do redis.call('PEXPIREAT', KEYS[i], string.format('%.0f', till)) end
   return result
 end
 
@@ -56,7 +58,7 @@ local function append(heads, list, app, bytes)
   redis.call('HSET', heads, app, text_of(head))
 end
 
-local result, next_arg = { 'applied', fresh }, 18 + counts[1]
+local result, next_arg = { 'applied', fresh }, 20 + counts[1]
 for i = 1, counts[2] do
   local app, date, place, bytes = unpack(ARGV, next_arg, next_arg + 3)
   next_arg = next_arg + 4
@@ -64,7 +66,7 @@ for i = 1, counts[2] do
   if gone_at and tonumber(gone_at) > tonumber(at) then
     result[#result + 1] = date .. ':' .. app
   elseif redis.call('HEXISTS', erased, app) == 0 then
-    local heads, list, life = KEYS[8 + place], KEYS[8 + counts[1] + i], ARGV[17 + place]
+    local heads, list, life = KEYS[9 + place], KEYS[9 + counts[1] + i], ARGV[19 + place]
     append(heads, list, app, bytes)
     if redis.call('SADD', days, date) == 1 then redis.call('HSET', state, 'layout', tag) end
     redis.call('PEXPIREAT', heads, life)
@@ -81,4 +83,10 @@ for _ = 1, counts[4] do
   next_arg = next_arg + 3
   redis.call('HSETNX', receipts, field, row_tag .. at .. ':' .. bytes)
 end
+-- What was compared above has not changed: the blocks are where they were read.
+for _ = 1, replaced do
+  redis.call('LSET', blocks, ARGV[next_arg], ARGV[next_arg + 1])
+  next_arg = next_arg + 2
+end
+if device ~= '' then redis.call('HSET', tombstones, device, at .. ':' .. new_block) end
 return done(result)

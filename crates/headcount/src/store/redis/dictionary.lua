@@ -1,12 +1,14 @@
 -- An owner's dictionary backwards: its blocks before a place, the newest first, as many as fit.
--- KEYS  state blocks
+-- KEYS  state blocks tombstones
 -- ARGV  space known_epoch known_block place most_bytes; an empty place is the end
--- Gives {'moved'} or {'blocks', epoch, block, since, place of the oldest one that is given, block...}.
+-- Gives {'moved'} or {'blocks', epoch, block, since, place of the oldest one that is given, fields and values of
+-- the tombstones, block...}; the tombstones where the place is the end.
 local stored = redis.call('HMGET', KEYS[1], 'space', 'epoch', 'block', 'since')
 local epoch, block = stored[2] or '0', stored[3] or string.rep('\0', 8)
 if (stored[1] or '') ~= ARGV[1] then return { 'moved' } end
 local place = tonumber(ARGV[4]) or redis.call('LLEN', KEYS[2])
-local result = { 'blocks', epoch, block, stored[4] or '', place }
+local erased = ARGV[4] == '' and redis.call('HGETALL', KEYS[3]) or {}
+local result = { 'blocks', epoch, block, stored[4] or '', place, erased }
 if ARGV[2] == epoch and ARGV[3] == block and ARGV[4] == '' then return result end
 -- Blocks are of very different sizes: so many at once as have about 64 KB.
 local bytes, many = 0, 1

@@ -6,8 +6,9 @@ use headcount_engine::day::Millis;
 use headcount_engine::device::Pseudonym;
 use headcount_engine::format::unseal;
 use headcount_engine::id::OwnerId;
+use redis::Value;
 
-use super::super::{Block, DictionaryState, DictionaryTail, StoreError};
+use super::super::{Block, DictionaryState, DictionaryTail, StoreError, Tombstone};
 use super::script::DICTIONARY;
 use super::{ATTEMPTS, Redis, reply};
 
@@ -20,6 +21,8 @@ struct Part {
     since: Millis,
     /// The place of the oldest block.
     place: u64,
+    /// All of them, with the newest blocks.
+    erased: Vec<Tombstone>,
     /// The newest first.
     blocks: Vec<Found>,
 }
@@ -86,7 +89,8 @@ impl Redis {
     async fn tail(&self, owner: OwnerId, known: DictionaryState) -> Result<Option<Read>, StoreError> {
         let space = self.place(owner).await?.space.clone();
         let Some(newest) = self.part(owner, &space, known, None).await? else { return Ok(None) };
-        let mut tail = DictionaryTail { state: newest.state, since: newest.since, ..DictionaryTail::default() };
+        let (state, since, erased) = (newest.state, newest.since, newest.erased.clone());
+        let mut tail = DictionaryTail { state, since, erased, ..DictionaryTail::default() };
         tail.follows = known == newest.state;
         let (mut part, mut damaged) = (newest, Vec::new());
         while !tail.follows {
@@ -124,7 +128,7 @@ impl Redis {
         before: Option<u64>,
     ) -> Result<Option<Part>, StoreError> {
         let keys = self.keys(owner);
-        let call = DICTIONARY.call().key(keys.state()).key(keys.blocks(space)).arg(space);
+        let call = DICTIONARY.call().keys([keys.state(), keys.blocks(space), keys.tombstones()]).arg(space);
         let call = call.arg(known.epoch).arg(&known.last_block[..]);
         let call = call.arg(before.map_or_else(String::new, |place| place.to_string())).arg(MOST);
         let (kind, mut values) = reply::kind(self.link.read(call).await?)?;
@@ -135,8 +139,9 @@ impl Redis {
         let last_block = reply::eight(reply::next(&mut values)?)?;
         let since = reply::text(reply::next(&mut values)?)?.parse().map_or(Millis::default(), Millis);
         let place = reply::number(reply::next(&mut values)?)?;
+        let erased = tombstones(reply::next(&mut values)?)?;
         let blocks = values.map(|value| reply::bytes(value).map(|bytes| found(&bytes))).collect::<Result<_, _>>()?;
-        Ok(Some(Part { state: DictionaryState { epoch, last_block }, since, place, blocks }))
+        Ok(Some(Part { state: DictionaryState { epoch, last_block }, since, place, erased, blocks }))
     }
 }
 
@@ -179,4 +184,18 @@ fn found(bytes: &[u8]) -> Found {
 
 fn made_up(count: usize) -> Vec<Pseudonym> {
     (0..count).map(|_| Pseudonym(rand::random())).collect()
+}
+
+/// The fields and values of the hash.
+pub(super) fn tombstones(fields: Value) -> Result<Vec<Tombstone>, StoreError> {
+    let tombstone = |(field, value): (Value, Value)| {
+        let mut device = [0; 16];
+        hex::decode_to_slice(reply::text(field)?, &mut device).map_err(|_| reply::unexpected())?;
+        let value = reply::bytes(value)?;
+        let (at, block) = value.split_last_chunk::<8>().ok_or_else(reply::unexpected)?;
+        let at = std::str::from_utf8(at).ok().and_then(|at| at.strip_suffix(':')?.parse().ok());
+        let at = Millis(at.ok_or_else(reply::unexpected)?);
+        Ok(Tombstone { device: Pseudonym(device), at, block: *block })
+    };
+    reply::pairs(fields)?.into_iter().map(tombstone).collect()
 }

@@ -1,11 +1,11 @@
 -- Remembers that an owner, or one of the owner's apps, is erased, and removes everything of it that is not a segment.
--- KEYS  state erased expired incomplete damaged receipts blocks
+-- KEYS  state erased expired incomplete damaged receipts tombstones blocks
 -- ARGV  app at until token; an empty app is the owner
-local state, erased, expired, incomplete, damaged, receipts, blocks = unpack(KEYS)
+local state, erased, expired, incomplete, damaged, receipts, tombstones, blocks = unpack(KEYS)
 local app, at, till, token = unpack(ARGV)
 redis.call('HSET', erased, app, at)
 if app == '' then
-  redis.call('UNLINK', expired, incomplete, damaged, receipts, blocks)
+  redis.call('UNLINK', expired, incomplete, damaged, receipts, tombstones, blocks)
   redis.call('HDEL', state, 'epoch', 'block', 'ordinals', 'since')
 else
   for _, key in ipairs({ incomplete, damaged }) do

@@ -44,7 +44,7 @@ impl Redis {
         let call = EXPIRE
             .call()
             .keys([keys.state(), keys.marks(), keys.receipts(), keys.erased(), keys.expired(), keys.incomplete()])
-            .keys([keys.damaged(), keys.days(), keys.blocks(&self.find(owner).await?.space)])
+            .keys([keys.damaged(), keys.days(), keys.tombstones(), keys.blocks(&self.find(owner).await?.space)])
             .arg(first.to_string())
             .arg(marks_before.0)
             .arg(oldest)
@@ -100,7 +100,7 @@ impl Redis {
         let call = ERASE
             .call()
             .keys([keys.state(), keys.erased(), keys.expired(), keys.incomplete(), keys.damaged()])
-            .keys([keys.receipts(), keys.blocks(&space)])
+            .keys([keys.receipts(), keys.tombstones(), keys.blocks(&space)])
             .arg(app.map_or_else(String::new, |app| app.to_string()))
             .arg(at.0)
             .arg(longest(self, (owner, at), std::iter::empty()))

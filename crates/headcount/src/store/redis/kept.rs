@@ -5,7 +5,8 @@ use headcount_engine::id::{AppId, OwnerId};
 use redis::Value;
 
 use super::super::kept::{Kept, Receipt};
-use super::super::{Mark, StoreError};
+use super::super::{Mark, StoreError, Tombstone};
+use super::dictionary::tombstones;
 use super::keys::{app_day, member};
 use super::step::read_mark;
 use super::{Redis, longest, reply};
@@ -32,6 +33,8 @@ impl Redis {
             let app = (!field.is_empty()).then(|| field.parse().map(AppId)).transpose();
             kept.erased.push((app.map_err(|_| reply::unexpected())?, moment(&value)?));
         }
+        let mut all = redis::cmd("HGETALL");
+        kept.tombstones = tombstones(self.link.get(all.arg(keys.tombstones()).clone()).await?)?;
         let mut members = redis::cmd("SMEMBERS");
         let members = reply::texts(self.link.get(members.arg(keys.incomplete()).clone()).await?)?;
         kept.incomplete = members.iter().filter_map(|member| app_day(member)).collect();
@@ -59,6 +62,24 @@ impl Redis {
                 set.arg(member(app, day)).arg(at.0);
             }
             self.link.put(set).await?;
+        }
+        // The next step of the owner gives it the life of the others.
+        let mut expire = redis::cmd("PEXPIREAT");
+        expire.arg(&key).arg(longest(self, (owner, now), std::iter::empty()));
+        self.link.put(expire).await.map(drop)
+    }
+
+    pub(in super::super) async fn keep_tombstones(
+        &self,
+        owner: OwnerId,
+        tombstones: Vec<Tombstone>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let key = self.keys(owner).tombstones();
+        for Tombstone { device, at, block } in tombstones {
+            let mut set = redis::cmd("HSET");
+            let value = [format!("{}:", at.0).as_bytes(), &block[..]].concat();
+            self.link.put(set.arg(&key).arg(hex::encode(device.0)).arg(value).clone()).await?;
         }
         // The next step of the owner gives it the life of the others.
         let mut expire = redis::cmd("PEXPIREAT");

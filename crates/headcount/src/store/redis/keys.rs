@@ -58,6 +58,11 @@ impl Keys {
         self.of("erased")
     }
 
+    /// Hash: by pseudonym in hex, when a device was erased, and the block of the dictionary that says so.
+    pub(super) fn tombstones(&self) -> String {
+        self.of("tombstones")
+    }
+
     /// Hash: by day and app, when it expired.
     pub(super) fn expired(&self) -> String {
         self.of("expired")

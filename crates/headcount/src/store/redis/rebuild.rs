@@ -1,7 +1,6 @@
 //! A dictionary and segments under a new epoch: written beside the old ones, and swapped in one step.
 
 use headcount_engine::day::Day;
-use headcount_engine::format::seal;
 use headcount_engine::id::AppId;
 
 use super::super::{Rebuild, StoreError};
@@ -10,6 +9,7 @@ use super::keys::Keys;
 use super::maintain::{ALL_DAYS, GRACE, base_name, lives_until, piece_names};
 use super::read::Overview;
 use super::script::REBUILD;
+use super::step::stored;
 use super::{Redis, reply};
 
 impl Redis {
@@ -82,9 +82,8 @@ impl Redis {
             life = life.max(life_of_day);
         }
         for block in &rebuild.blocks {
-            let pseudonyms = block.pseudonyms.iter().flat_map(|device| device.0).collect();
             let mut push = redis::cmd("RPUSH");
-            push.arg(keys.blocks(space)).arg([&block.id[..], &seal(pseudonyms)].concat());
+            push.arg(keys.blocks(space)).arg(stored(block));
             self.link.put(push).await?;
             self.link.put(lives_until(&keys.blocks(space), life)).await?;
         }

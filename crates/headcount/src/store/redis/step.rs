@@ -5,7 +5,7 @@ use headcount_engine::id::OwnerId;
 use headcount_engine::mark::Mark;
 use redis::Value;
 
-use super::super::{Applied, DictionaryState, Step, StoreError};
+use super::super::{Applied, Block, DictionaryState, Step, StoreError};
 use super::head::Tag;
 use super::keys::member;
 use super::script::{APPLY, Call};
@@ -52,7 +52,7 @@ impl Redis {
         let mut call = APPLY
             .call()
             .keys([keys.state(), keys.marks(), keys.receipts(), keys.erased(), keys.expired(), keys.incomplete()])
-            .keys([keys.blocks(space), keys.days()])
+            .keys([keys.blocks(space), keys.days(), keys.tombstones()])
             .keys(days.iter().map(|&day| keys.heads(space, day)))
             .keys(step.deltas.iter().map(|&(app, day, _)| keys.deltas(space, (app, day))))
             .arg(step.expected_dictionary.epoch)
@@ -71,6 +71,9 @@ impl Redis {
         for count in [days.len(), step.deltas.len(), step.incomplete.len(), step.receipts.len()] {
             call = call.arg(count);
         }
+        let replaced = step.erased.iter().flat_map(|erasure| &erasure.replaced);
+        call = call.arg(step.erased.as_ref().map_or_else(String::new, |erasure| hex::encode(erasure.device.0)));
+        call = call.arg(replaced.clone().count());
         for &day in &days {
             call = call.arg(self.life_of(owner, day));
         }
@@ -83,6 +86,9 @@ impl Redis {
         }
         for (mark, bytes) in &step.receipts {
             call = call.arg(format!("{}:{}", step.spool, mark.row)).arg(&mark.tag[..]).arg(&bytes[..]);
+        }
+        for (place, block) in replaced {
+            call = call.arg(*place).arg(stored(block));
         }
         call
     }
@@ -114,6 +120,12 @@ impl Redis {
             _ => Ok(Answer::Moved),
         }
     }
+}
+
+/// A block as an element of the list: its id, and its pseudonyms with a checksum.
+pub(super) fn stored(block: &Block) -> Vec<u8> {
+    let pseudonyms = block.pseudonyms.iter().flat_map(|device| device.0).collect();
+    [&block.id[..], &seal(pseudonyms)].concat()
 }
 
 /// A mark as bytes: the row, with the greatest byte first, and the tag.

@@ -6,6 +6,7 @@ mod check;
 mod check_events;
 mod check_input;
 mod clock;
+mod erasure;
 mod examples;
 mod golden;
 mod grants;

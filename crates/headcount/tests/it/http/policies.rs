@@ -60,6 +60,8 @@ POST /login: anybody, without credentials
 POST /logout: administrators, team users
 POST /platform/create: administrators, team users with `platforms.create`
 POST /platform/update: administrators, team users with `platforms.edit`
+POST /privacy/device/erase: administrators
+POST /privacy/device/find: administrators
 POST /release/create: administrators, team users with `apps.upload`, API tokens with `release:write`
 POST /release/update: administrators, team users with `apps.edit`, API tokens with `release:write`
 POST /session/create: anybody, without credentials
@@ -306,6 +308,8 @@ const WITHOUT_ID: &[&str] = &[
     "/platform/create",
     "/platform/list",
     "/ready",
+    "/privacy/device/erase",
+    "/privacy/device/find",
     "/release/create",
     "/release/list",
     "/search",

@@ -135,6 +135,13 @@ impl Postgres {
         sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
     }
 
+    /// Everything in the database of the catalog, as a text.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let dumped = self.program("pg_dump").args(["-d", &self.url(), "--inserts"]).output().unwrap();
+        assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+        dumped.stdout
+    }
+
     /// All of its processes stand still, with their connections, or go on.
     pub(crate) fn signal(&self, name: &str) {
         let server = self.child.as_ref().unwrap().id();

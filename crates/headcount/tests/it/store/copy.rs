@@ -15,7 +15,7 @@ use headcount_engine::mark::{Mark, SpoolId};
 use headcount_engine::segment::{Fold, Segment};
 use tokio::sync::Notify;
 
-use super::{ACME, Kind, ONE, OTHER, Place, SPOOL, TODAY, TWO, applied, block, later, mark, state, step};
+use super::{ACME, Kind, ONE, OTHER, Place, SPOOL, TODAY, TWO, applied, block, erases, later, mark, state, step};
 
 const GONE: OwnerId = OwnerId(Id::from_bytes([3; 12]));
 const ERASED: AppId = AppId(Id::from_bytes([13; 12]));
@@ -90,6 +90,7 @@ async fn fill(store: &Store) {
             applied(store, owner, Step { at: later(row as i64 * 1000), ..step }).await;
         }
         store.erase(owner, Some(ERASED), later(70)).await.unwrap();
+        applied(store, owner, erases(state(store, owner).await, 9, Vec::new(), later(75))).await;
     }
     brings(store, GONE, &[(ONE, TODAY, 1)], 1).await;
     store.erase(GONE, None, later(80)).await.unwrap();

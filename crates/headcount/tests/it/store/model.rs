@@ -220,6 +220,7 @@ impl History {
             expected_mark,
             mark: (!keep_mark).then_some(next),
             expected_dictionary: model.dictionary,
+            erased: None,
             block: (brings.devices > 0).then(|| Block { id: rand::random(), pseudonyms }),
             deltas: deltas.collect(),
             incomplete: brings.incomplete.into_iter().collect(),

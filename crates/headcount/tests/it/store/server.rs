@@ -257,6 +257,7 @@ async fn use_all_of(place: &Place) {
     let expected_dictionary = state(&store, ACME).await;
     applied(&store, ACME, Step { expected_dictionary, ..brings(Some(5), 6, ONE, TODAY, 6) }).await;
     store.erase(ACME, Some(TWO), later(0)).await.unwrap();
+    applied(&store, ACME, super::erases(state(&store, ACME).await, 9, Vec::new(), later(0))).await;
     assert_eq!(store.marks(SPOOL).await.unwrap()[&ACME], mark(6));
 }
 
