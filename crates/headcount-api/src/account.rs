@@ -94,3 +94,56 @@ pub struct AccountChanged {
     /// A sentence that says so.
     pub message: String,
 }
+
+/// The sessions of a user that have not ended, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionList {
+    /// The rows, at most 200.
+    pub sessions: Vec<SessionRow>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionRow {
+    /// Its id.
+    pub id: String,
+    /// By what it is held: `browser`, by a cookie, or `bearer`.
+    pub kind: String,
+    /// The `User-Agent` that logged in, at most 200 characters; empty where there was none.
+    pub agent: String,
+    /// When it began, as RFC 3339 with milliseconds.
+    pub created_at: String,
+    /// When it was last used, give or take five minutes.
+    pub last_used_at: String,
+    /// When it ends by itself.
+    pub expires_at: String,
+    /// Whether it is the one that the request was sent with.
+    pub current: bool,
+}
+
+/// Which session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionId {
+    /// Its id.
+    pub id: String,
+}
+
+/// Whose sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionsOf {
+    /// The id of a team user of the administrator who asks. Absent, the own ones, with that of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// Sessions were ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionsEnded {
+    /// How many.
+    pub ended: u64,
+}

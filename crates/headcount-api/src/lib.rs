@@ -1,6 +1,7 @@
 //! The wire types that Headcount's server and clients share.
 
 pub mod account;
+pub mod audit;
 pub mod catalog;
 pub mod check;
 pub mod error;

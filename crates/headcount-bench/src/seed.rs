@@ -13,6 +13,7 @@ use headcount::catalog::files::File;
 use headcount::catalog::kind::{Kind, ResourceName};
 use headcount::catalog::releases::{Content, NewRelease};
 use headcount::catalog::resources::Draft;
+use headcount::catalog::sessions::NewSession;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs, Variables};
 use headcount::password::Password;
@@ -158,7 +159,11 @@ async fn administrator(app: &App) -> anyhow::Result<(OwnerId, String)> {
     let hash = app.passwords.hash(password).await?;
     let Some(id) = app.catalog.create_administrator(&name, &hash).await? else { bail!("there is a user {OWNER}") };
     let known = app.catalog.credentials(&name).await?.context("the administrator is gone")?;
-    let token = app.catalog.open_session(&known, app.config.session).await?.context("the administrator is gone")?;
+    let token = app
+        .catalog
+        .open_session(&known, NewSession::bearer(app.config.session), None)
+        .await?
+        .context("the administrator is gone")?;
     Ok((OwnerId(id), token.reveal().to_owned()))
 }
 

@@ -142,7 +142,11 @@ impl App {
         let background = Background::new()?;
         let cache_bytes = usize::try_from(config.segment_cache_bytes).unwrap_or(usize::MAX);
         let cache = Arc::new(SegmentCache::new(cache_bytes, background.clone()));
-        let keeping = keep::Settings { retention: catalog.retention(), replay_window: config.replay_window };
+        let keeping = keep::Settings {
+            retention: catalog.retention(),
+            audit_days: config.audit_days,
+            replay_window: config.replay_window,
+        };
         let keeper =
             Keeper::new(store.clone(), cache.clone(), catalog.clone(), clock.clone(), (keeping, background.clone()));
         let reports =

@@ -436,6 +436,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who changed what, the newest change first
+         * @description May be called by administrators.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The name that the actor had; every actor when nothing is given. */
+                    actor?: string | null;
+                    /** @description `next` of the page before. */
+                    before?: string | null;
+                    /** @description A kind of thing, such as `app`, `release`, `user`, `token` or `session`; every kind when nothing is given. */
+                    kind?: string | null;
+                    /** @description How many entries a page has at most: 1 to 200, else 50. */
+                    limit?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page of the audit log, the newest entry first. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AuditPage"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/telemetry": {
         parameters: {
             query?: never;
@@ -2249,6 +2306,163 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/session/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the own sessions, or those of a team user, the newest first
+         * @description May be called by administrators, team users.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The id of a team user of the administrator who asks; the own ones when nothing is given. */
+                    user?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The sessions of a user that have not ended, the newest first. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SessionList"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one of the own sessions, or one of a team user
+         * @description May be called by administrators, team users.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Which session. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SessionId"];
+                };
+            };
+            responses: {
+                /** @description An account was created, changed or deleted. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AccountChanged"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/delete-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere: end all own sessions, or all of a team user
+         * @description May be called by administrators, team users.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description Whose sessions. */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SessionsOf"];
+                };
+            };
+            responses: {
+                /** @description Sessions were ended. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SessionsEnded"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/settings": {
         parameters: {
             query?: never;
@@ -3204,6 +3418,46 @@ export interface components {
              */
             size?: number | null;
         };
+        /** @description Who made a change. */
+        AuditActor: {
+            /** @description The id of the user or of the API token. */
+            id: string;
+            /** @description `administrator`, `team`, `token` or `server`. */
+            kind: string;
+            /** @description The name at that time. */
+            name: string;
+        };
+        /** @description One change. */
+        AuditEntry: {
+            /** @description What was done to it, such as `create`, `update` or `delete`. */
+            action: string;
+            /** @description Who made it. */
+            actor: components["schemas"]["AuditActor"];
+            /** @description When it was made, as RFC 3339 with milliseconds. */
+            at: string;
+            /** @description Its id. */
+            id: string;
+            /** @description What kind of thing it is about, such as `app`, `release`, `user`, `token` or `session`. */
+            kind: string;
+            /** @description What it is about. */
+            subject: components["schemas"]["AuditSubject"];
+            /** @description By what the actor was known: `bearer` or `browser` for a session, `token`, `key` or `command line`. */
+            via: string;
+        };
+        /** @description A page of the audit log, the newest entry first. */
+        AuditPage: {
+            /** @description The entries. */
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description What to give as `before` for the next page. Absent on the last one. */
+            next?: string | null;
+        };
+        /** @description What a change is about. */
+        AuditSubject: {
+            /** @description The id. */
+            id: string;
+            /** @description The name at that time; of a release its app and version, of a session its user. Empty where there is none. */
+            name: string;
+        };
         /** @description Devices and requests by the values of one dimension. */
         Breakdown: {
             /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
@@ -3626,8 +3880,19 @@ export interface components {
              */
             line: number;
         };
-        /** @description Which releases to list. */
+        /** @description Which entries to list. */
         Listed: {
+            /** @description The name that the actor had; every actor when nothing is given. */
+            actor?: string | null;
+            /** @description `next` of the page before. */
+            before?: string | null;
+            /** @description A kind of thing, such as `app`, `release`, `user`, `token` or `session`; every kind when nothing is given. */
+            kind?: string | null;
+            /** @description How many entries a page has at most: 1 to 200, else 50. */
+            limit?: string | null;
+        };
+        /** @description Which releases to list. */
+        Listed2: {
             /** @description The name of an app; of every app when nothing is given. */
             app_name?: string | null;
             /** @description The name of a channel; on every channel when nothing is given. */
@@ -4106,6 +4371,46 @@ export interface components {
             /** @description `true` or `false`; any other text restricts nothing. */
             published?: string | null;
         };
+        /** @description Which session. */
+        SessionId: {
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description The sessions of a user that have not ended, the newest first. */
+        SessionList: {
+            /** @description The rows, at most 200. */
+            sessions: components["schemas"]["SessionRow"][];
+        };
+        /** @description One session. */
+        SessionRow: {
+            /** @description The `User-Agent` that logged in, at most 200 characters; empty where there was none. */
+            agent: string;
+            /** @description When it began, as RFC 3339 with milliseconds. */
+            created_at: string;
+            /** @description Whether it is the one that the request was sent with. */
+            current: boolean;
+            /** @description When it ends by itself. */
+            expires_at: string;
+            /** @description Its id. */
+            id: string;
+            /** @description By what it is held: `browser`, by a cookie, or `bearer`. */
+            kind: string;
+            /** @description When it was last used, give or take five minutes. */
+            last_used_at: string;
+        };
+        /** @description Sessions were ended. */
+        SessionsEnded: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            ended: number;
+        };
+        /** @description Whose sessions. */
+        SessionsOf: {
+            /** @description The id of a team user of the administrator who asks. Absent, the own ones, with that of the request. */
+            user?: string | null;
+        };
         /** @description The settings of an administrator. */
         Settings: {
             /** @description The apps in the order of their creation. */
@@ -4459,6 +4764,11 @@ export interface components {
         Which: {
             /** @description Its id: 24 hex characters. */
             id?: string | null;
+        };
+        /** @description Whose sessions to list. */
+        Whose: {
+            /** @description The id of a team user of the administrator who asks; the own ones when nothing is given. */
+            user?: string | null;
         };
     };
     responses: never;

@@ -6,6 +6,7 @@ use headcount_engine::id::{AppId, Id, OwnerId};
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::Catalog;
+use crate::catalog::audit::By;
 use crate::catalog::kind::Kind;
 use crate::catalog::users::id;
 use crate::error::{Code, Error};
@@ -13,7 +14,7 @@ use crate::error::{Code, Error};
 /// Whose resources a caller works with, and whether only with those that were granted to somebody.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
-    owner: OwnerId,
+    by: By,
     holder: Option<Holder>,
 }
 
@@ -24,26 +25,38 @@ enum Holder {
     Token(Id),
 }
 
+impl From<By> for Reach {
+    fn from(by: By) -> Self {
+        Self { by, holder: None }
+    }
+}
+
+/// Of the server's own commands.
 impl From<OwnerId> for Reach {
     fn from(owner: OwnerId) -> Self {
-        Self { owner, holder: None }
+        By::from(owner).into()
     }
 }
 
 impl Reach {
     /// Those of the owner's resources that were granted to a team user.
-    pub fn of_user(owner: OwnerId, user: Id) -> Self {
-        Self { owner, holder: Some(Holder::User(user)) }
+    pub fn of_user(by: By, user: Id) -> Self {
+        Self { by, holder: Some(Holder::User(user)) }
     }
 
     /// Those of the owner's resources that an API token acts on.
-    pub fn of_token(owner: OwnerId, token: Id) -> Self {
-        Self { owner, holder: Some(Holder::Token(token)) }
+    pub fn of_token(by: By, token: Id) -> Self {
+        Self { by, holder: Some(Holder::Token(token)) }
     }
 
     /// Whose resources they are.
     pub fn owner(self) -> OwnerId {
-        self.owner
+        self.by.owner
+    }
+
+    /// Who touches them.
+    pub(super) fn by(self) -> By {
+        self.by
     }
 
     /// Whether it is limited to what was granted to somebody.

@@ -2,6 +2,7 @@
 //!
 //! Checks never come here: they read the [`CatalogSnapshot`], which is replaced as a whole when the catalog changes.
 
+pub mod audit;
 pub mod copy;
 mod database;
 pub mod erasures;
@@ -23,6 +24,7 @@ pub mod sessions;
 pub mod settings;
 mod snapshot;
 pub mod team;
+pub mod throttle;
 pub mod tokens;
 pub mod totals;
 pub mod updaters;

@@ -2,9 +2,11 @@
 
 use headcount_engine::id::{Id, OwnerId};
 
+use crate::catalog::audit::{Actor, ActorKind, By, Via};
 use crate::catalog::grants::Reach;
 use crate::catalog::kind::Kind;
 use crate::catalog::rights::Rights;
+use crate::catalog::sessions::SessionKind;
 use crate::catalog::tokens::TokenScope;
 use crate::error::{Code, Error};
 
@@ -50,6 +52,8 @@ pub struct Login {
     pub name: String,
     /// The session that authenticated the request.
     pub session: Id,
+    /// By what that session is held.
+    pub kind: SessionKind,
 }
 
 impl Principal {
@@ -64,11 +68,21 @@ impl Principal {
     /// Which of the owner's resources of that kind the caller may touch.
     pub fn reach(&self, kind: Kind) -> Reach {
         match &self.who {
-            Who::Team(login, _) => Reach::of_user(self.owner, login.user),
-            Who::Token(login) if kind == Kind::App && !login.every_app => Reach::of_token(self.owner, login.token),
+            Who::Team(login, _) => Reach::of_user(self.by(), login.user),
+            Who::Token(login) if kind == Kind::App && !login.every_app => Reach::of_token(self.by(), login.token),
             // Whoever publishes the releases of an app names channels, platforms and architectures of all kinds.
-            Who::Administrator(_) | Who::Token(_) => Reach::from(self.owner),
+            Who::Administrator(_) | Who::Token(_) => Reach::from(self.by()),
         }
+    }
+
+    /// Whose things the caller changes, and who it is: for the audit log.
+    pub fn by(&self) -> By {
+        let (kind, id, via) = match &self.who {
+            Who::Administrator(login) => (ActorKind::Administrator, login.user, Via::Session(login.kind)),
+            Who::Team(login, _) => (ActorKind::Team, login.user, Via::Session(login.kind)),
+            Who::Token(login) => (ActorKind::Token, login.token, Via::Token),
+        };
+        By { owner: self.owner, actor: Actor { kind, id, via } }
     }
 
     /// The login of the user, if the caller is one.

@@ -105,6 +105,7 @@ impl Catalog {
         .execute(&mut *transaction)
         .await?;
         insert_files(&mut transaction, &names, id, content.files.unwrap_or_default()).await?;
+        self.note(&mut transaction, reach.by(), ("release", "create"), id).await?;
         self.publish(transaction).await?;
         Ok(id)
     }
@@ -144,6 +145,7 @@ impl Catalog {
                 .await?;
             insert_files(&mut transaction, &names, id, files).await?;
         }
+        self.note(&mut transaction, reach.by(), ("release", "update"), id).await?;
         self.publish(transaction).await
     }
 
@@ -152,11 +154,13 @@ impl Catalog {
     /// # Errors
     /// 404 when there is no such release of an app in reach.
     pub async fn delete_release(&self, reach: impl Into<Reach>, id: Id) -> Result<(), Error> {
+        let reach = reach.into();
         let mut transaction = self.begin_write().await?;
-        if !has_release(&mut transaction, reach.into(), id).await? {
+        if !has_release(&mut transaction, reach, id).await? {
             let details = format!("no document found with ID {id}");
             return Err(Error::new(Code::NotFound, "failed to delete release").details(details));
         }
+        self.note(&mut transaction, reach.by(), ("release", "delete"), id).await?;
         sqlx::query("DELETE FROM releases WHERE id = $1").bind(id.to_string()).execute(&mut *transaction).await?;
         self.publish(transaction).await
     }

@@ -123,6 +123,7 @@ impl Catalog {
         if let Some(holder) = reach.holder() {
             grants::grant(&mut transaction, holder, id).await?;
         }
+        self.note(&mut transaction, reach.by(), (draft.name.kind().as_str(), "create"), id).await?;
         self.publish(transaction).await?;
         Ok(id)
     }
@@ -161,6 +162,7 @@ impl Catalog {
         .bind(self.clock.now().0)
         .execute(&mut *transaction)
         .await?;
+        self.note(&mut transaction, reach.by(), (kind.as_str(), "update"), id).await?;
         self.publish(transaction).await
     }
 
@@ -209,6 +211,7 @@ impl Catalog {
             .execute(&mut *transaction)
             .await?;
         }
+        self.note(&mut transaction, reach.by(), (kind.as_str(), "delete"), id).await?;
         self.publish(transaction).await
     }
 }

@@ -4,6 +4,7 @@ use headcount_engine::id::{AppId, Id, OwnerId};
 use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::Catalog;
+use crate::catalog::audit::By;
 use crate::error::{Code, Error};
 
 /// The settings of an owner, as they are shown.
@@ -44,7 +45,9 @@ impl Catalog {
     ///
     /// # Errors
     /// 404 for an application that the owner does not have.
-    pub async fn settle(&self, owner: OwnerId, change: SettingsChange) -> Result<Settings, Error> {
+    pub async fn settle(&self, by: impl Into<By>, change: SettingsChange) -> Result<Settings, Error> {
+        let by = by.into();
+        let owner = by.owner;
         let mut transaction = self.begin_write().await?;
         sqlx::query(
             "UPDATE users SET retention_days = COALESCE($2, retention_days), \
@@ -71,6 +74,7 @@ impl Catalog {
             }
         }
         let settings = read(&mut transaction, owner).await?;
+        self.note(&mut transaction, by, ("settings", "update"), owner.0).await?;
         self.publish(transaction).await?;
         Ok(settings)
     }

@@ -7,6 +7,7 @@ use headcount_engine::id::{Id, OwnerId};
 use headcount_engine::name::UserName;
 use sqlx::{Any, Row as _, Transaction};
 
+use crate::catalog::audit::By;
 use crate::catalog::grants::{self, Granted, not_of_yours};
 use crate::catalog::kind::Kind;
 use crate::catalog::rights::Rights;
@@ -55,11 +56,13 @@ impl Catalog {
     /// 409 when any user has that name; 400 when something is granted that the owner does not have.
     pub async fn create_team_user(
         &self,
-        owner: OwnerId,
+        by: impl Into<By>,
         name: &UserName,
         password: &PasswordHash,
         permissions: &Permissions,
     ) -> Result<Id, Error> {
+        let by = by.into();
+        let owner = by.owner;
         let mut transaction = self.begin_write().await?;
         let id = fresh_id();
         let inserted = sqlx::query(
@@ -80,6 +83,7 @@ impl Catalog {
         if let Some(kind) = grants::replace(&mut transaction, owner, id, &permissions.granted).await? {
             return Err(not_of_yours(kind));
         }
+        self.note(&mut transaction, by, ("user", "create"), id).await?;
         transaction.commit().await?;
         Ok(id)
     }
@@ -88,7 +92,9 @@ impl Catalog {
     ///
     /// # Errors
     /// 404 when the administrator has no such team user; 409 and 400 as for a new one.
-    pub async fn update_team_user(&self, owner: OwnerId, user: Id, change: TeamChange) -> Result<(), Error> {
+    pub async fn update_team_user(&self, by: impl Into<By>, user: Id, change: TeamChange) -> Result<(), Error> {
+        let by = by.into();
+        let owner = by.owner;
         let mut transaction = self.begin_write().await?;
         if !is_team_user(&mut transaction, owner, user).await? {
             return Err(Error::new(Code::NotFound, "Team user not found"));
@@ -120,6 +126,7 @@ impl Catalog {
         if change.password.is_some() {
             end_sessions(&mut transaction, user).await?;
         }
+        self.note(&mut transaction, by, ("user", "update"), user).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -157,11 +164,13 @@ impl Catalog {
     }
 
     /// Deletes a team user of that administrator. Whether there was such a user.
-    pub async fn delete_team_user(&self, owner: OwnerId, user: Id) -> Result<bool, Error> {
+    pub async fn delete_team_user(&self, by: impl Into<By>, user: Id) -> Result<bool, Error> {
+        let by = by.into();
         let mut transaction = self.begin_write().await?;
-        if !is_team_user(&mut transaction, owner, user).await? {
+        if !is_team_user(&mut transaction, by.owner, user).await? {
             return Ok(false);
         }
+        self.note(&mut transaction, by, ("user", "delete"), user).await?;
         grants::forget_holder(&mut transaction, user).await?;
         // The sessions go with their user.
         sqlx::query("DELETE FROM users WHERE id = $1").bind(user.to_string()).execute(&mut *transaction).await?;

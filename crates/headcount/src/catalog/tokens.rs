@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use strum::VariantArray;
 
+use crate::catalog::audit::By;
 use crate::catalog::grants::{self, Granted};
 use crate::catalog::kind::Kind;
 use crate::catalog::principal::{ApiLogin, Principal, Who};
@@ -90,7 +91,9 @@ impl Catalog {
     ///
     /// # Errors
     /// 400 when one of the apps is not the administrator's.
-    pub async fn create_api_token(&self, owner: OwnerId, new: NewApiToken) -> Result<(ApiToken, Token), Error> {
+    pub async fn create_api_token(&self, by: impl Into<By>, new: NewApiToken) -> Result<(ApiToken, Token), Error> {
+        let by = by.into();
+        let owner = by.owner;
         let token = Token::fresh(PREFIX);
         let created = ApiToken {
             id: fresh_id(),
@@ -124,6 +127,7 @@ impl Catalog {
         {
             return Err(invalid_apps());
         }
+        self.note(&mut transaction, by, ("token", "create"), created.id).await?;
         transaction.commit().await?;
         Ok((created, token))
     }
@@ -153,11 +157,13 @@ impl Catalog {
     }
 
     /// Revokes an API token of that administrator. Whether there was such a token.
-    pub async fn delete_api_token(&self, owner: OwnerId, token: Id) -> Result<bool, Error> {
+    pub async fn delete_api_token(&self, by: impl Into<By>, token: Id) -> Result<bool, Error> {
+        let by = by.into();
         let mut transaction = self.begin_write().await?;
+        self.note(&mut transaction, by, ("token", "delete"), token).await?;
         let deleted = sqlx::query("DELETE FROM api_tokens WHERE id = $1 AND owner_id = $2")
             .bind(token.to_string())
-            .bind(owner.to_string())
+            .bind(by.owner.to_string())
             .execute(&mut *transaction)
             .await?;
         if deleted.rows_affected() == 0 {

@@ -1,11 +1,12 @@
 //! Users: administrators, and the team users that they have.
 
 use headcount_engine::day::Millis;
-use headcount_engine::id::Id;
+use headcount_engine::id::{Id, OwnerId};
 use headcount_engine::name::UserName;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row as _, Transaction};
 
+use crate::catalog::audit::By;
 use crate::catalog::sessions::{Token, token_hash};
 use crate::catalog::{Catalog, fresh_id};
 use crate::error::Error;
@@ -47,6 +48,8 @@ pub struct User {
 pub struct Credentials {
     /// The id of the user.
     pub user: Id,
+    /// The administrator whose resources the user works with: itself, or another one.
+    pub owner: OwnerId,
     /// The hash of the password.
     pub password: PasswordHash,
 }
@@ -66,10 +69,25 @@ impl Catalog {
     /// Creates an administrator, or nothing if a user has that name. The first administrator becomes the default
     /// owner, and ends the setup.
     pub async fn create_administrator(&self, name: &UserName, password: &PasswordHash) -> Result<Option<Id>, Error> {
+        self.add_administrator(name, password, |user| By::from(OwnerId(user))).await
+    }
+
+    /// The same, for somebody who has the signup key.
+    pub async fn sign_up(&self, name: &UserName, password: &PasswordHash) -> Result<Option<Id>, Error> {
+        self.add_administrator(name, password, By::new_administrator).await
+    }
+
+    async fn add_administrator(
+        &self,
+        name: &UserName,
+        password: &PasswordHash,
+        by: impl FnOnce(Id) -> By,
+    ) -> Result<Option<Id>, Error> {
         let mut transaction = self.begin_write().await?;
         sqlx::query("UPDATE installation SET setup_token_hash = NULL").execute(&mut *transaction).await?;
         let created = self.insert_administrator(&mut transaction, name, password).await?;
-        if created.is_some() {
+        if let Some(user) = created {
+            self.note(&mut transaction, by(user), ("user", "create"), user).await?;
             self.publish(transaction).await?;
         }
         Ok(created)
@@ -112,6 +130,7 @@ impl Catalog {
         }
         match self.insert_administrator(&mut transaction, name, password).await? {
             Some(id) => {
+                self.note(&mut transaction, By::new_administrator(id), ("user", "create"), id).await?;
                 self.publish(transaction).await?;
                 Ok(Setup::Created(id))
             }
@@ -151,12 +170,13 @@ impl Catalog {
 
     /// What is needed to log that user in.
     pub async fn credentials(&self, name: &UserName) -> Result<Option<Credentials>, Error> {
-        let row = sqlx::query("SELECT id, password FROM users WHERE name = $1")
+        let row = sqlx::query("SELECT id, password, owner_id FROM users WHERE name = $1")
             .bind(name.as_str())
             .fetch_optional(&*self.pool()?)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(Credentials { user: id(&row, 0)?, password: PasswordHash::from_stored(row.try_get(1)?) }))
+        let (user, owner) = (id(&row, 0)?, OwnerId(id(&row, 2)?));
+        Ok(Some(Credentials { user, owner, password: PasswordHash::from_stored(row.try_get(1)?) }))
     }
 
     /// All users, in the order in which they were created.
@@ -179,8 +199,25 @@ impl Catalog {
         rows.iter().map(user).collect::<Result<_, sqlx::Error>>().map_err(Error::from)
     }
 
+    /// Stores another hash of the password that a user has; nothing if it is another one by now.
+    pub async fn replace_hash(&self, known: &Credentials, hash: &PasswordHash) -> Result<(), Error> {
+        sqlx::query("UPDATE users SET password = $1 WHERE id = $2 AND password = $3")
+            .bind(hash.as_str())
+            .bind(known.user.to_string())
+            .bind(known.password.as_str())
+            .execute(&*self.pool()?)
+            .await?;
+        Ok(())
+    }
+
     /// Sets a user's password and ends the user's sessions, but for the one that is kept.
-    pub async fn set_password(&self, user: Id, password: &PasswordHash, kept: Option<Id>) -> Result<(), Error> {
+    pub async fn set_password(
+        &self,
+        by: impl Into<By>,
+        user: Id,
+        password: &PasswordHash,
+        kept: Option<Id>,
+    ) -> Result<(), Error> {
         let mut transaction = self.begin_write().await?;
         sqlx::query("UPDATE users SET password = $1, updated_at = $2 WHERE id = $3")
             .bind(password.as_str())
@@ -193,6 +230,7 @@ impl Catalog {
             .bind(kept.map(|session| session.to_string()).unwrap_or_default())
             .execute(&mut *transaction)
             .await?;
+        self.note(&mut transaction, by.into(), ("user", "password"), user).await?;
         transaction.commit().await?;
         Ok(())
     }

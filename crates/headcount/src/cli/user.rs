@@ -79,7 +79,7 @@ async fn set_password(name: &UserName, config: Config) -> anyhow::Result<String>
     let catalog = existing_catalog(config).await?;
     let known = catalog.credentials(name).await?.ok_or_else(|| anyhow!("there is no user named {name}"))?;
     let hash = hash_of_typed_password().await?;
-    catalog.set_password(known.user, &hash, None).await?;
+    catalog.set_password(known.owner, known.user, &hash, None).await?;
     Ok(format!("changed the password of {name} and ended its sessions\n"))
 }
 

@@ -202,6 +202,10 @@ settings! {
     new_devices_burst: u32 = "1000",
         flag Some("new-devices-burst"), variable "HEADCOUNT_NEW_DEVICES_BURST", aliases [], secret false,
         accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
+    /// Days for which the audit log keeps who changed what.
+    audit_days: u32 = "400",
+        flag Some("audit-days"), variable "HEADCOUNT_AUDIT_DAYS", aliases [], secret false,
+        accepted "a whole number of days from 1 to 3650", by |text| accept::number(text, &(1..=3_650));
     /// Hours for which a login is valid.
     session: Duration = "12",
         flag Some("session-hours"), variable "HEADCOUNT_SESSION_HOURS", aliases [], secret false,

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::catalog::sessions::Token;
+use crate::catalog::sessions::{NewSession, Token};
 
 use self::fleet::Fleet;
 use self::history::History;
@@ -99,7 +99,10 @@ impl Demo {
     /// The catalog refused.
     pub async fn log_in(&self, app: &App) -> anyhow::Result<Token> {
         let known = app.catalog.credentials(&self.owner).await?.context("the administrator is gone")?;
-        app.catalog.open_session(&known, app.config.session).await?.context("the administrator is gone")
+        app.catalog
+            .open_session(&known, NewSession::bearer(app.config.session), None)
+            .await?
+            .context("the administrator is gone")
     }
 
     /// Sends a check of some device every few seconds to the server at `url`, until `stop` is cancelled.

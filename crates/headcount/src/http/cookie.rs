@@ -4,9 +4,14 @@
 //! things do: the cookie goes with requests of this site only (`SameSite=Strict`), what writes must come from a page of
 //! this server, and its body must be of a kind that no form of another page can send.
 
-use axum::extract::Request;
+use std::net::IpAddr;
+
+use aide::OperationInput;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+use crate::address;
 use crate::app::App;
 use crate::catalog::sessions::{SESSION_PREFIX, Token};
 use crate::config::{Config, PublicUrl};
@@ -18,10 +23,51 @@ const SECURE_NAME: &str = "__Host-headcount";
 /// What they call it where there is no TLS.
 const PLAIN_NAME: &str = "headcount";
 
+/// The most characters that are kept of a `User-Agent`.
+const LONGEST_AGENT: usize = 200;
+
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What bodies may be: what the routes take, but for the kinds that any page may send to any server.
 const BODIES: [&str; 3] = ["application/json", "multipart/form-data", "application/x-ndjson"];
+
+/// How a request came in, for handlers that set the cookie or note who logs in.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    headers: HeaderMap,
+    /// Where it comes from.
+    pub(super) source: Source,
+}
+
+impl FromRequestParts<App> for Arrival {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Error> {
+        let unknown = Source { limited: None, is_https: false };
+        let source = parts.extensions.get().copied().unwrap_or(unknown);
+        Ok(Self { headers: parts.headers.clone(), source })
+    }
+}
+
+impl OperationInput for Arrival {}
+
+impl Arrival {
+    /// Its way.
+    pub(super) fn way<'a>(&'a self, app: &'a App) -> Way<'a> {
+        Way::of(app, &self.headers, Some(&self.source))
+    }
+
+    /// The program that sends it, as it says itself, shortened.
+    pub(super) fn agent(&self) -> String {
+        let said = self.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        said.chars().take(LONGEST_AGENT).collect()
+    }
+
+    /// The network that it comes from, if the limits of one source hold for it.
+    pub(super) fn network(&self) -> Option<IpAddr> {
+        self.source.limited.map(|address| address::prefix(address, 24, 48))
+    }
+}
 
 /// How a request came in, as far as a cookie depends on it.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The list of routes and layers.
 
 mod apps;
+mod audit;
 mod beacon;
 pub(crate) mod check;
 mod compat;
@@ -29,6 +30,7 @@ pub mod scope;
 mod search;
 pub mod server;
 mod session;
+mod sessions;
 mod settings;
 mod setup;
 mod team;
@@ -103,6 +105,7 @@ fn routes() -> Routes {
         .merge(health::routes())
         .merge(import::routes())
         .merge(apps::routes())
+        .merge(audit::routes())
         .merge(report::routes())
         .merge(insight::routes())
         .merge(latest::routes())
@@ -114,6 +117,7 @@ fn routes() -> Routes {
         .merge(check::routes())
         .merge(beacon::routes())
         .merge(session::routes())
+        .merge(sessions::routes())
         .merge(settings::routes())
         .merge(setup::routes())
         .merge(users::routes())

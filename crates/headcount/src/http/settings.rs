@@ -41,7 +41,7 @@ async fn settle(
     caller: Principal,
     Body(body): Body<wire::SettingsUpdate>,
 ) -> Result<Json<wire::Settings>, Error> {
-    let settings = app.catalog.settle(caller.owner, change(body)?).await?;
+    let settings = app.catalog.settle(caller.by(), change(body)?).await?;
     tracing::info!(owner.id = %caller.owner, "settings were changed");
     Ok(render(&app, settings))
 }

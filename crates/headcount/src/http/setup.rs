@@ -6,11 +6,14 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use headcount_api::account::{FirstAdministrator, LoggedIn, NewAdministrator, SignedUp};
+use headcount_engine::id::OwnerId;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
+use crate::catalog::sessions::NewSession;
 use crate::catalog::users::{Credentials, Setup};
 use crate::error::{Code, Error};
+use crate::http::cookie::Arrival;
 use crate::http::extract::{Body, RequestBody};
 use crate::http::policy::{Policy, Routes};
 use crate::http::session::logged_in;
@@ -38,7 +41,11 @@ impl RequestBody for FirstAdministrator {
     const REFUSAL: &'static str = "invalid request body";
 }
 
-async fn set_up(State(app): State<App>, Body(body): Body<FirstAdministrator>) -> Result<Json<LoggedIn>, Error> {
+async fn set_up(
+    State(app): State<App>,
+    arrival: Arrival,
+    Body(body): Body<FirstAdministrator>,
+) -> Result<Json<LoggedIn>, Error> {
     let refused = || Error::new(Code::Unauthenticated, "invalid or expired setup token");
     // Asked before the password is hashed, so that a stranger cannot make the server work.
     if !app.catalog.is_setup_token(&body.token).await? {
@@ -52,8 +59,9 @@ async fn set_up(State(app): State<App>, Body(body): Body<FirstAdministrator>) ->
             if let Err(error) = app.keep_setup_token(None) {
                 tracing::warn!(%error, "the file of the used setup token cannot be removed");
             }
-            let known = Credentials { user, password: hash };
-            let token = app.catalog.open_session(&known, app.config.session).await?;
+            let known = Credentials { user, owner: OwnerId(user), password: hash };
+            let new = NewSession { agent: arrival.agent(), ..NewSession::bearer(app.config.session) };
+            let token = app.catalog.open_session(&known, new, None).await?;
             Ok(logged_in(&token.ok_or_else(refused)?))
         }
         Setup::WrongToken => Err(refused()),
@@ -95,7 +103,7 @@ async fn sign_up(
     }
     let name = user_name(&body.username)?;
     let hash = app.passwords.hash(new_password(body.password)?).await?;
-    let created = app.catalog.create_administrator(&name, &hash).await?;
+    let created = app.catalog.sign_up(&name, &hash).await?;
     let user = created.ok_or_else(|| Error::new(Code::Unauthenticated, "user already exists"))?;
     tracing::info!(user.id = %user, "an administrator signed up");
     Ok(Json(SignedUp { result: "Successfully created admin user.".to_owned() }))

@@ -48,7 +48,7 @@ async fn create(
     let name = user_name(&body.username)?;
     let permissions = permissions::parse(&body.permissions.unwrap_or_default())?;
     let hash = app.passwords.hash(new_password(body.password)?).await?;
-    let user = app.catalog.create_team_user(caller.owner, &name, &hash, &permissions).await?;
+    let user = app.catalog.create_team_user(caller.by(), &name, &hash, &permissions).await?;
     tracing::info!(user.id = %user, owner.id = %caller.owner, "a team user was created");
     Ok(changed("Team user created successfully"))
 }
@@ -67,7 +67,7 @@ async fn update(
     };
     let permissions = body.permissions.as_ref().map(permissions::parse).transpose()?;
     let change = TeamChange { name: user_name(&body.username)?, password, permissions };
-    app.catalog.update_team_user(caller.owner, user, change).await?;
+    app.catalog.update_team_user(caller.by(), user, change).await?;
     Ok(changed("Team user updated successfully"))
 }
 
@@ -84,7 +84,7 @@ async fn delete(
 ) -> Result<Json<AccountChanged>, Error> {
     required("id", &body.id)?;
     let user = user_id(&body.id, "Invalid user ID format")?;
-    if !app.catalog.delete_team_user(caller.owner, user).await? {
+    if !app.catalog.delete_team_user(caller.by(), user).await? {
         let message = "Team user not found or you don't have permission to delete it";
         return Err(Error::new(Code::NotFound, message));
     }

@@ -46,7 +46,7 @@ async fn create(
     Body(body): Body<wire::NewApiToken>,
 ) -> Result<(StatusCode, Json<wire::ApiTokenCreated>), Error> {
     let new = new_token(body, app.clock.now())?;
-    let (created, token) = app.catalog.create_api_token(caller.owner, new).await?;
+    let (created, token) = app.catalog.create_api_token(caller.by(), new).await?;
     tracing::info!(token.id = %created.id, owner.id = %caller.owner, "an API token was created");
     Ok((StatusCode::CREATED, Json(shown_once(created, &token))))
 }
@@ -64,7 +64,7 @@ async fn delete(
     required("id", &body.id)?;
     let refused = |_| Error::invalid("id", "Invalid token ID format").accepted(ACCEPTED_ID);
     let token: Id = body.id.parse().map_err(refused)?;
-    if !app.catalog.delete_api_token(caller.owner, token).await? {
+    if !app.catalog.delete_api_token(caller.by(), token).await? {
         return Err(Error::new(Code::NotFound, "Token not found"));
     }
     tracing::info!(token.id = %token, owner.id = %caller.owner, "an API token was revoked");

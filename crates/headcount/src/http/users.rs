@@ -13,7 +13,7 @@ use crate::catalog::principal::Principal;
 use crate::error::{Code, Error};
 use crate::http::extract::{Body, RequestBody};
 use crate::http::policy::{Policy, Routes};
-use crate::password::Password;
+use crate::password::{BadPassword, Password};
 
 pub(super) fn routes() -> Routes {
     Routes::new().route(
@@ -32,8 +32,13 @@ pub(super) fn user_name(text: &str) -> Result<UserName, Error> {
 
 /// A password that may be set.
 pub(super) fn new_password(text: String) -> Result<Password, Error> {
-    Password::parse(text.into())
-        .map_err(|_| Error::invalid("password", "invalid password").accepted(Password::ACCEPTED))
+    Password::parse(text.into()).map_err(|bad| {
+        let message = match bad {
+            BadPassword::Length => "invalid password",
+            BadPassword::Common => "this password is one of the commonest",
+        };
+        Error::invalid("password", message).accepted(Password::ACCEPTED)
+    })
 }
 
 impl RequestBody for AdministratorUpdate {}
@@ -43,6 +48,7 @@ async fn update_administrator(
     principal: Principal,
     Body(body): Body<AdministratorUpdate>,
 ) -> Result<Json<AccountChanged>, Error> {
+    let by = principal.by();
     let caller = principal.administrator()?;
     required("id", &body.id)?;
     required("username", &body.username)?;
@@ -58,7 +64,7 @@ async fn update_administrator(
     }
     if let Some(password) = body.password.filter(|password| !password.is_empty()) {
         let hash = app.passwords.hash(new_password(password)?).await?;
-        app.catalog.set_password(caller.user, &hash, Some(caller.session)).await?;
+        app.catalog.set_password(by, caller.user, &hash, Some(caller.session)).await?;
     }
     Ok(changed("Admin updated successfully"))
 }

@@ -36,6 +36,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub struct Settings {
     /// For how many days devices are kept.
     pub retention: Retention,
+    /// Days for which the audit log is kept.
+    pub audit_days: u32,
     /// How long times are kept after a day's end, and after the newest batch that brought it an event.
     pub replay_window: Duration,
 }
@@ -116,6 +118,11 @@ impl Keeper {
         if progress.kept_for.as_ref() != Some(&today) {
             self.expire(now).await?;
             self.rebuild(now).await?;
+            let audited = i64::from(self.settings.audit_days) * headcount_engine::day::DAY_MILLIS;
+            // The store is kept whether the catalog is there or not.
+            if let Err(error) = self.catalog.forget_audit(Millis(now.0 - audited)).await {
+                tracing::warn!(%error, "what is old in the audit log stays for another day");
+            }
             progress.kept_for = Some(today);
         }
         let mut by_owner: HashMap<OwnerId, Vec<Head>> = HashMap::new();

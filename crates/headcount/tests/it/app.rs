@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use headcount::app::{App, Listeners};
 use headcount::catalog::Catalog;
+use headcount::catalog::sessions::NewSession;
 use headcount::catalog::users::Credentials;
 use headcount::clock::Clock;
 use headcount::config::{Config, Database, ServeArgs};
 use headcount::password::Password;
+use headcount_engine::id::OwnerId;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -107,8 +109,14 @@ impl TestApp {
         let password = self.app.passwords.hash(password).await.unwrap();
         let catalog = &self.app.catalog;
         let user = catalog.create_administrator(&name.parse().unwrap(), &password).await.unwrap().unwrap();
-        let known = Credentials { user, password };
-        catalog.open_session(&known, self.app.config.session).await.unwrap().unwrap().reveal().to_owned()
+        let known = Credentials { user, owner: OwnerId(user), password };
+        catalog
+            .open_session(&known, NewSession::bearer(self.app.config.session), None)
+            .await
+            .unwrap()
+            .unwrap()
+            .reveal()
+            .to_owned()
     }
 
     /// The tables of the catalog.
@@ -312,6 +320,12 @@ impl Tables {
             query = query.bind((*value).to_owned());
         }
         query.execute(&mut self.0).await.unwrap().rows_affected()
+    }
+
+    /// The same, for one that may be refused: what the database says.
+    pub(crate) async fn try_run(&mut self, statement: &str) -> Result<u64, String> {
+        let done = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut self.0).await;
+        done.map(|done| done.rows_affected()).map_err(|error| error.to_string())
     }
 
     async fn row(&mut self, query: &str) -> AnyRow {

@@ -63,6 +63,10 @@ async fn import(
         Some(number) => numbered::import(&app, owner, number, body).await?,
         None => serde_json::to_vec(&import_whole(&app, body).await?).map_err(Error::internal)?,
     };
+    // What is counted is in no database: without the note it is counted all the same.
+    if let Err(error) = app.catalog.note_elsewhere(caller.by(), ("telemetry", "import"), owner.0).await {
+        tracing::warn!(%error, "an import is not in the audit log");
+    }
     Ok(([(header::CONTENT_TYPE, "application/json")], reply).into_response())
 }
 

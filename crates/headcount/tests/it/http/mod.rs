@@ -1,6 +1,7 @@
 //! Tests that enter by HTTP.
 
 mod apps;
+mod audit;
 mod browser;
 mod check;
 mod check_events;
@@ -17,6 +18,7 @@ mod layers;
 mod limits;
 mod live;
 mod overload;
+mod passwords;
 mod policies;
 mod privacy;
 mod rate;
@@ -26,10 +28,12 @@ mod resources;
 mod retention;
 mod search;
 mod session;
+mod sessions;
 mod settings;
 mod setup;
 pub(crate) mod shop;
 mod team;
 mod telemetry;
+mod throttle;
 mod tokens;
 mod users;

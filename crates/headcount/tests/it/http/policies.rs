@@ -21,11 +21,14 @@ DELETE /arch/delete: administrators, team users with `archs.delete`
 DELETE /channel/delete: administrators, team users with `channels.delete`
 DELETE /platform/delete: administrators, team users with `platforms.delete`
 DELETE /release/delete: administrators, team users with `apps.delete`, API tokens with `release:write`
+DELETE /session/delete-all: administrators, team users
+DELETE /session/delete: administrators, team users
 DELETE /token/delete: administrators
 DELETE /user/delete: administrators
 GET /app/list: administrators, team users, API tokens
 GET /apps/latest: anybody, without credentials
 GET /arch/list: administrators, team users, API tokens
+GET /audit/list: administrators
 GET /channel/list: administrators, team users, API tokens
 GET /checkVersion: anybody, without credentials
 GET /health: anybody, without credentials
@@ -34,6 +37,7 @@ GET /platform/list: administrators, team users, API tokens
 GET /ready: anybody, without credentials
 GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
+GET /session/list: administrators, team users
 GET /settings: administrators
 GET /telemetry/adoption: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/attention: administrators, team users, API tokens with `telemetry:read`
@@ -170,6 +174,11 @@ async fn new_token(admin: &Caller<'_>, scope: &str, fields: &Value) -> (String, 
     (reply["id"].as_str().unwrap().to_owned(), reply["token"].as_str().unwrap().to_owned())
 }
 
+/// A body that ends no session: the next caller needs it.
+pub(crate) fn harmless(path: &str) -> &'static str {
+    if path == "/session/delete-all" { r#"{"user": "nobody"}"# } else { "{}" }
+}
+
 #[tokio::test]
 async fn every_route_serves_whom_its_policy_names_and_nobody_else() {
     let clock = Clock::stopped_at(Millis(1_770_000_000_000));
@@ -212,7 +221,7 @@ async fn every_route_serves_whom_its_policy_names_and_nobody_else() {
     routes.sort_by_key(|declared| declared.path == "/logout");
     for Declared { method, path, policy } in routes {
         for (who, token) in &callers {
-            let request = app.request(method.as_str(), &path).body("{}");
+            let request = app.request(method.as_str(), &path).body(harmless(&path));
             let mut request = request.header("Sec-Fetch-Site", "none").header("Content-Type", "application/json");
             if let Some(token) = token {
                 request = request.bearer(token);
@@ -270,6 +279,8 @@ const WITH_ID: &[(&str, &str, At)] = &[
     ("DELETE", "/channel/delete", At::Query),
     ("DELETE", "/platform/delete", At::Query),
     ("DELETE", "/release/delete", At::Query),
+    ("DELETE", "/session/delete", At::Json(|id| json!({"id": id}))),
+    ("DELETE", "/session/delete-all", At::Json(|id| json!({"user": id}))),
     ("DELETE", "/token/delete", At::Json(|id| json!({"id": id}))),
     ("DELETE", "/user/delete", At::Json(|id| json!({"id": id}))),
     ("POST", "/admin/update", At::Json(|id| json!({"id": id, "username": "alice", "password": "a stolen password"}))),
@@ -298,6 +309,7 @@ const WITHOUT_ID: &[&str] = &[
     "/apps/latest",
     "/arch/create",
     "/arch/list",
+    "/audit/list",
     "/channel/create",
     "/channel/list",
     "/checkVersion",
@@ -314,6 +326,7 @@ const WITHOUT_ID: &[&str] = &[
     "/release/list",
     "/search",
     "/session/create",
+    "/session/list",
     "/setup",
     "/signup",
     "/telemetry",

@@ -259,7 +259,7 @@ async fn without_a_session_nothing_is_answered() {
         let described = &description["paths"][&path][method.to_lowercase()];
         let success = if path == "/release/create" { "201" } else { "200" };
         assert!(described["responses"][success]["content"]["application/json"]["schema"].is_object(), "{path}");
-        assert_eq!(described["security"], json!([{"bearer": []}]), "{path}");
+        assert_eq!(described["security"], json!([{"bearer": []}, {"cookie": []}]), "{path}");
         assert_eq!(app.request(method, &path).send().await.both(), missing, "{path}");
         assert_eq!(app.request(method, &path).bearer("x").send().await.both(), unknown, "{path}");
         assert_eq!(app.request("PUT", &path).send().await.both(), wrong, "{path}");
