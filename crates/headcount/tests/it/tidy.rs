@@ -287,6 +287,21 @@ fn files_are_short() {
 }
 
 #[test]
+fn the_script_of_faults_runs_every_test_of_many_rounds() {
+    let script = std::fs::read_to_string(workspace().join("scripts/faults")).unwrap();
+    let run: Vec<&str> = script.split_whitespace().filter(|word| word.ends_with("::")).collect();
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.code.contains("effort::rounds(")) {
+        let module = source.path.trim_start_matches("crates/headcount/tests/it/").trim_end_matches(".rs");
+        let module = format!("{}::", module.trim_end_matches("/mod").replace('/', "::"));
+        if module != "tidy::" && !run.iter().any(|word| module.starts_with(word)) {
+            broken.push(format!("{}: scripts/faults does not run it", source.path));
+        }
+    }
+    report(&broken);
+}
+
+#[test]
 fn names_say_what_a_thing_is() {
     let mut broken = Vec::new();
     for source in sources() {
