@@ -244,7 +244,7 @@ impl<'a> Parts<'a> {
     /// Reads the dimensions into the segment; gives back which they are, with all values listed.
     fn columns(&mut self, segment: &mut Segment) -> Result<Vec<(Dimension, Vec<Value>)>, FormatError> {
         let mut listed: Vec<(Dimension, Vec<Value>)> = Vec::new();
-        let mut before = Times::default();
+        let mut before = (RoaringBitmap::new(), Times::default());
         for _ in 0..self.number()? {
             let name = self.text()?;
             let dimension = Dimension::named(name).ok_or_else(|| FormatError::UnknownDimension(name.into()))?;
@@ -263,8 +263,8 @@ impl<'a> Parts<'a> {
             let timed = self.bitmap()?;
             column.times = self.times(&timed, &before)?;
             check(dimension, &column, &timed, &segment.devices)?;
-            if !column.times.is_empty() {
-                before.clone_from(&column.times);
+            if !timed.is_empty() {
+                before = (timed, column.times.clone());
             }
             segment.columns[dimension as usize] = column;
             listed.push((dimension, values));
@@ -272,8 +272,12 @@ impl<'a> Parts<'a> {
         Ok(listed)
     }
 
-    fn times(&mut self, timed: &RoaringBitmap, before: &Times) -> Result<Times, FormatError> {
+    /// The times of the devices that have one; `before` are devices and times of the dimension before.
+    fn times(&mut self, timed: &RoaringBitmap, before: &(RoaringBitmap, Times)) -> Result<Times, FormatError> {
         let own = self.bitmap()?;
+        if own.is_empty() && *timed == before.0 {
+            return Ok(before.1.clone());
+        }
         let times = self.reader.bytes(own.len().saturating_mul(4))?.chunks_exact(4);
         let times = times.map(|bytes| bytes.iter().rev().fold(0_u32, |time, &byte| time << 8 | u32::from(byte)));
         let own = Times::from_sorted(own.iter().zip(times).collect());
@@ -281,7 +285,7 @@ impl<'a> Parts<'a> {
             return Err(FormatError::Malformed("a time beyond the end of the day"));
         }
         // The search stops at the first device without a time, so the two lists bound what is built here.
-        Times::assemble(timed, &own, before).ok_or(FormatError::Malformed("times that are not those of its devices"))
+        Times::assemble(timed, &own, &before.1).ok_or(FormatError::Malformed("times that are not those of its devices"))
     }
 }
 

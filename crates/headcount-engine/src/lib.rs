@@ -9,6 +9,7 @@ pub mod day;
 pub mod device;
 pub mod dimension;
 pub mod event;
+mod fold;
 pub mod format;
 pub mod id;
 pub mod insight;

@@ -1,14 +1,14 @@
 //! Segments: what is kept of one application's day.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use roaring::{MultiOps as _, RoaringBitmap};
 use strum::EnumCount as _;
 
-use crate::day::Millis;
 use crate::dimension::{Dimension, Kept, Value};
 use crate::event::Values;
+pub use crate::fold::Fold;
 use crate::times::Times;
 
 /// One application's day: which devices were seen, with which values, and how many checks were counted.
@@ -87,20 +87,68 @@ impl Segment {
     /// one move of the times behind a device that is new to them.
     pub fn merge(&mut self, other: &Self) {
         self.devices |= &other.devices;
+        let mut retimed = [const { None }; Dimension::COUNT];
         for &dimension in Dimension::ALL {
             let column = &mut self.columns[dimension as usize];
             let incoming = other.column(dimension);
             match dimension.kept() {
                 Kept::Every => column.add(incoming),
-                Kept::Last => column.replace(incoming, dimension),
+                Kept::Last => retimed[dimension as usize] = column.replace(incoming, dimension),
             }
         }
+        self.retime(other, retimed);
         for (values, count) in &other.requests {
             add_count(&mut self.requests, values, *count);
         }
         for (tally, count) in &other.tallies {
             add_count(&mut self.tallies, tally, *count);
         }
+    }
+
+    /// Gives the devices of each dimension their times from `other`. Lists that were shared and change alike stay shared.
+    fn retime(&mut self, other: &Self, mut retimed: [Option<RoaringBitmap>; Dimension::COUNT]) {
+        for place in 0..Dimension::COUNT {
+            let Some(devices) = retimed[place].take() else { continue };
+            let is_shared =
+                |segment: &Self, twin: usize| segment.columns[place].times.is_shared_with(&segment.columns[twin].times);
+            let twins: Vec<usize> = (place + 1..Dimension::COUNT)
+                .filter(|&twin| retimed[twin].as_ref() == Some(&devices))
+                .filter(|&twin| is_shared(self, twin) && is_shared(other, twin))
+                .collect();
+            for &twin in &twins {
+                // Changed in its place, not copied, where nobody else has it.
+                self.columns[twin].times.clear();
+                retimed[twin] = None;
+            }
+            self.columns[place].times.adopt(&devices, &other.columns[place].times);
+            for twin in twins {
+                self.columns[twin].times = self.columns[place].times.clone();
+            }
+        }
+    }
+
+    /// Lets dimensions whose times are the same have one list of them.
+    pub(crate) fn share_times(&mut self) {
+        for place in 1..Dimension::COUNT {
+            let (before, rest) = self.columns.split_at_mut(place);
+            if let Some(twin) = before.iter().find(|column| column.times == rest[0].times) {
+                rest[0].times = twin.times.clone();
+            }
+        }
+    }
+
+    /// What all of them hold, merged by twos, so that none of many takes part in more than a few merges.
+    #[must_use]
+    pub fn merged(mut segments: Vec<Self>) -> Self {
+        while segments.len() > 1 {
+            let mut rest = segments.into_iter();
+            segments = Vec::with_capacity(rest.len().div_ceil(2));
+            while let Some(mut one) = rest.next() {
+                rest.next().iter().for_each(|other| one.merge(other));
+                segments.push(one);
+            }
+        }
+        segments.pop().unwrap_or_default()
     }
 
     /// The segment with other ordinals. Devices whose ordinal becomes `None` vanish; what was counted stays. No two
@@ -123,16 +171,19 @@ impl Segment {
             }
         });
         let (requests, tallies) = (self.requests.clone(), self.tallies.clone());
-        Self { devices: bits(&self.devices), columns, requests, tallies }
+        let mut moved = Self { devices: bits(&self.devices), columns, requests, tallies };
+        moved.share_times();
+        moved
     }
 
     /// About how many bytes of memory the segment takes.
     pub fn weight(&self) -> usize {
         const NODE: usize = 64;
-        let columns = self.columns.iter().map(|column| {
+        let columns = self.columns.iter().enumerate().map(|(place, column)| {
             let bitmaps =
                 column.values.iter().map(|(value, bitmap)| NODE + value.as_str().len() + bitmap.serialized_size());
-            bitmaps.sum::<usize>() + column.times.weight()
+            let is_counted = self.columns[..place].iter().any(|before| before.times.is_shared_with(&column.times));
+            bitmaps.sum::<usize>() + if is_counted { 0 } else { column.times.weight() }
         });
         let tallies = self.tallies.keys().map(|(kind, value)| NODE + kind.len() + value.len());
         size_of::<Self>()
@@ -147,7 +198,7 @@ impl Segment {
     }
 }
 
-fn add_count<K: Ord + Clone>(counters: &mut BTreeMap<K, u64>, key: &K, count: u64) {
+pub(crate) fn add_count<K: Ord + Clone>(counters: &mut BTreeMap<K, u64>, key: &K, count: u64) {
     match counters.get_mut(key) {
         Some(counter) => *counter = counter.saturating_add(count),
         None => {
@@ -164,19 +215,22 @@ impl Column {
         }
     }
 
-    /// The merge of a `Last` dimension.
-    fn replace(&mut self, incoming: &Self, dimension: Dimension) {
+    /// The merge of a `Last` dimension, but for the times: the devices that get theirs from `incoming`, if any.
+    fn replace(&mut self, incoming: &Self, dimension: Dimension) -> Option<RoaringBitmap> {
         if self.values.is_empty() {
             self.clone_from(incoming);
-        } else if !incoming.values.is_empty() {
-            let winners = self.winners(incoming, dimension);
-            self.hand_over(incoming, &winners);
-            self.times.adopt(&winners, &incoming.times);
+            return None;
         }
+        if incoming.values.is_empty() {
+            return None;
+        }
+        let (winners, alike) = self.winners(incoming, dimension);
+        self.hand_over(incoming, &winners);
+        Some(winners - alike)
     }
 
-    /// The devices whose incoming value stands against the one that they have, if any.
-    fn winners(&self, incoming: &Self, dimension: Dimension) -> RoaringBitmap {
+    /// The devices whose incoming value stands against the one that they have, if any; and devices whose time stays.
+    fn winners(&self, incoming: &Self, dimension: Dimension) -> (RoaringBitmap, RoaringBitmap) {
         let standing = self.times.standing_of(&incoming.times);
         let final_ones = incoming.values.values().union() - incoming.times.devices();
         let held = self.holders_among(&(&standing.absent | &final_ones));
@@ -186,10 +240,10 @@ impl Column {
         let held_finals = &final_ones & held;
         winners |= final_ones - &held_finals;
         let over_timed = self.times.among(&held_finals);
-        let contested = standing.equal | (held_finals - &over_timed);
+        let contested = &standing.equal | &(held_finals - &over_timed);
         winners |= over_timed;
         winners |= self.lesser_among(incoming, contested, dimension);
-        winners
+        (winners, standing.equal)
     }
 
     /// Those of the devices that have a value.
@@ -252,114 +306,5 @@ impl Column {
                 self.values.insert(value.clone(), devices.clone());
             }
         }
-    }
-}
-
-/// Builds a segment from single events of one application and one UTC day.
-#[derive(Debug, Default)]
-pub struct Fold {
-    tuples: HashMap<Values, usize>,
-    counts: Vec<u64>,
-    records: Vec<Record>,
-    tallies: BTreeMap<(Box<str>, Box<str>), u64>,
-}
-
-/// The order of the fields makes the sorted records of one device a neighbourhood.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Record {
-    ordinal: u32,
-    tuple: u32,
-    time: u32,
-}
-
-impl Fold {
-    /// Counts one event of the device with that ordinal.
-    pub fn record(&mut self, ordinal: u32, at: Millis, values: &Values) {
-        let tuple = if let Some(&tuple) = self.tuples.get(values) {
-            tuple
-        } else {
-            self.tuples.insert(values.clone(), self.counts.len());
-            self.counts.push(0);
-            self.counts.len() - 1
-        };
-        self.counts[tuple] += 1;
-        self.records.push(Record { ordinal, tuple: tuple as u32, time: at.within_day() });
-    }
-
-    /// Adds to a counter beside the checks.
-    pub fn tally(&mut self, kind: &str, value: &str, count: u64) {
-        add_count(&mut self.tallies, &(kind.into(), value.into()), count);
-    }
-
-    /// The segment of all that was recorded.
-    pub fn finish(mut self) -> Segment {
-        self.records.sort_unstable();
-        let mut tuples = vec![Values::default(); self.counts.len()];
-        for (values, place) in self.tuples {
-            tuples[place] = values;
-        }
-        let mut devices = RoaringBitmap::new();
-        let mut columns: [_; Dimension::COUNT] =
-            std::array::from_fn(|place| ColumnFold::new(Dimension::ALL[place], &tuples));
-        for of_device in self.records.chunk_by(|one, next| one.ordinal == next.ordinal) {
-            devices.insert(of_device[0].ordinal);
-            for column in &mut columns {
-                column.record(of_device);
-            }
-        }
-        let requests = tuples.into_iter().zip(self.counts).collect();
-        Segment { devices, columns: columns.map(ColumnFold::finish), requests, tallies: self.tallies }
-    }
-}
-
-/// One dimension of a fold.
-struct ColumnFold {
-    kept: Kept,
-    // In the order of the dimension, so that of two values the one with the greater place is greater.
-    values: Vec<Value>,
-    bitmaps: Vec<RoaringBitmap>,
-    // By tuple, the place of its value in the lists above.
-    places: Vec<Option<usize>>,
-    times: Vec<(u32, u32)>,
-}
-
-impl ColumnFold {
-    fn new(dimension: Dimension, tuples: &[Values]) -> Self {
-        let mut distinct: Vec<&Value> = tuples.iter().filter_map(|tuple| tuple[dimension].as_ref()).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        distinct.sort_unstable_by(|one, other| dimension.compare(one, other));
-        let by_value: HashMap<&Value, usize> = distinct.iter().enumerate().map(|(at, &value)| (value, at)).collect();
-        let place = |tuple: &Values| tuple[dimension].as_ref().and_then(|value| by_value.get(value).copied());
-        Self {
-            kept: dimension.kept(),
-            places: tuples.iter().map(place).collect(),
-            bitmaps: vec![RoaringBitmap::new(); distinct.len()],
-            values: distinct.into_iter().cloned().collect(),
-            times: Vec::new(),
-        }
-    }
-
-    /// Takes all records of one device; devices come in the order of their ordinals.
-    fn record(&mut self, of_device: &[Record]) {
-        let placed = of_device.iter().filter_map(|record| Some((record, self.places[record.tuple as usize]?)));
-        match self.kept {
-            Kept::Every => {
-                for (record, place) in placed {
-                    self.bitmaps[place].insert(record.ordinal);
-                }
-            }
-            Kept::Last => {
-                if let Some((record, place)) = placed.max_by_key(|(record, place)| (record.time, *place)) {
-                    self.bitmaps[place].insert(record.ordinal);
-                    self.times.push((record.ordinal, record.time));
-                }
-            }
-        }
-    }
-
-    fn finish(self) -> Column {
-        let values = self.values.into_iter().zip(self.bitmaps).filter(|(_, bitmap)| !bitmap.is_empty());
-        Column { values: values.collect(), times: Times::from_sorted(self.times) }
     }
 }

@@ -1,14 +1,16 @@
 //! The accept times of a day's `Last` values.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 /// When each device's value was accepted: ordinal and milliseconds since the day began, in the order of ordinals.
 ///
 /// A sorted list takes eight bytes a device, and a small batch merges into a large one by searching, not by walking it.
+/// Dimensions whose times are the same share one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Times(Vec<(u32, u32)>);
+pub(crate) struct Times(Arc<Vec<(u32, u32)>>);
 
 /// How a batch of times stands to the times that are kept.
 #[derive(Debug, Default)]
@@ -25,7 +27,12 @@ impl Times {
     /// Times in strictly ascending order of their ordinals.
     pub(crate) fn from_sorted(entries: Vec<(u32, u32)>) -> Self {
         debug_assert!(entries.is_sorted_by(|one, next| one.0 < next.0));
-        Self(entries)
+        Self(Arc::new(entries))
+    }
+
+    /// Whether both are one list in memory.
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn as_slice(&self) -> &[(u32, u32)] {
@@ -42,23 +49,24 @@ impl Times {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0 = Vec::new();
+        *self = Self::default();
     }
 
     /// The time of one device, if it has one.
     pub(crate) fn of(&self, ordinal: u32) -> Option<u32> {
-        let place = self.0.binary_search_by_key(&ordinal, |&(of, _)| of).ok()?;
-        Some(self.0[place].1)
+        let times = self.as_slice();
+        let place = times.binary_search_by_key(&ordinal, |&(of, _)| of).ok()?;
+        Some(times[place].1)
     }
 
     /// The devices that have a time.
     pub(crate) fn devices(&self) -> RoaringBitmap {
-        self.0.iter().map(|&(ordinal, _)| ordinal).collect()
+        self.as_slice().iter().map(|&(ordinal, _)| ordinal).collect()
     }
 
     /// The devices whose time lies in that range.
     pub(crate) fn within(&self, times: RangeInclusive<u32>) -> RoaringBitmap {
-        self.0.iter().filter(|(_, time)| times.contains(time)).map(|&(ordinal, _)| ordinal).collect()
+        self.as_slice().iter().filter(|(_, time)| times.contains(time)).map(|&(ordinal, _)| ordinal).collect()
     }
 
     /// Those of the devices that have a time.
@@ -69,9 +77,12 @@ impl Times {
 
     /// These times without those that are the same in `other`.
     pub(crate) fn other_than(&self, other: &Self) -> Self {
+        if self.is_shared_with(other) {
+            return Self::default();
+        }
         let mut cursor = Cursor::new(&other.0);
         let differs = |&(ordinal, time): &(u32, u32)| !cursor.seek(ordinal).is_ok_and(|at| other.0[at].1 == time);
-        Self(self.0.iter().copied().filter(differs).collect())
+        Self(Arc::new(self.0.iter().copied().filter(differs).collect()))
     }
 
     /// The times of these devices: each has one in `own`, else in `other`. `None` if one has none, or if `own` has more.
@@ -86,14 +97,14 @@ impl Times {
             Err(_) => in_other.seek(ordinal).ok().map(|at| other.0[at]),
         };
         let times = devices.iter().map(time).collect::<Option<_>>()?;
-        (taken == own.0.len()).then_some(Self(times))
+        (taken == own.0.len()).then_some(Self(Arc::new(times)))
     }
 
     /// How the times of a batch stand to these.
     pub(crate) fn standing_of(&self, batch: &Self) -> Standing {
         let mut standing = Standing::default();
         let mut cursor = Cursor::new(&self.0);
-        for &(ordinal, time) in &batch.0 {
+        for &(ordinal, time) in batch.as_slice() {
             match cursor.seek(ordinal) {
                 Ok(at) if time > self.0[at].1 => standing.later.insert(ordinal),
                 Ok(at) if time == self.0[at].1 => standing.equal.insert(ordinal),
@@ -106,6 +117,7 @@ impl Times {
 
     /// Gives these devices their times from the batch, or none if the batch has none.
     pub(crate) fn adopt(&mut self, devices: &RoaringBitmap, batch: &Self) {
+        let kept = Arc::make_mut(&mut self.0);
         let mut fresh = Vec::new();
         let mut replaced = 0;
         let (mut from, mut to) = (Cursor::new(&batch.0), 0);
@@ -115,11 +127,11 @@ impl Times {
                 untimed.insert(ordinal);
                 continue;
             };
-            let mut cursor = Cursor { entries: &self.0, at: to };
+            let mut cursor = Cursor { entries: kept, at: to };
             match cursor.seek(ordinal) {
                 Ok(place) => {
                     to = place;
-                    self.0[place].1 = batch.0[at].1;
+                    kept[place].1 = batch.0[at].1;
                     replaced += 1;
                 }
                 Err(place) => {
@@ -130,21 +142,25 @@ impl Times {
         }
         debug_assert_eq!(replaced + fresh.len() as u64 + untimed.len(), devices.len());
         if !untimed.is_empty() {
-            self.0.retain(|&(ordinal, _)| !untimed.contains(ordinal));
+            kept.retain(|&(ordinal, _)| !untimed.contains(ordinal));
         }
-        self.insert_sorted(&fresh);
+        insert_sorted(kept, &fresh);
     }
+}
 
-    /// Inserts entries whose ordinals are not there yet, from the end, moving each stretch between them once.
-    fn insert_sorted(&mut self, fresh: &[(u32, u32)]) {
-        let mut end = self.0.len();
-        self.0.resize(end + fresh.len(), (0, 0));
-        for (still, entry) in fresh.iter().enumerate().rev() {
-            let place = self.0[..end].partition_point(|kept| kept.0 < entry.0);
-            self.0.copy_within(place..end, place + still + 1);
-            self.0[place + still] = *entry;
-            end = place;
-        }
+/// Inserts entries whose ordinals are not there yet, from the end, moving each stretch between them once.
+fn insert_sorted(entries: &mut Vec<(u32, u32)>, fresh: &[(u32, u32)]) {
+    let mut end = entries.len();
+    // Not twice the room at a time: a large list grows by little, and what is in memory is counted.
+    if entries.capacity() - end < fresh.len() {
+        entries.reserve_exact(fresh.len() + end / 16);
+    }
+    entries.resize(end + fresh.len(), (0, 0));
+    for (still, entry) in fresh.iter().enumerate().rev() {
+        let place = entries[..end].partition_point(|kept| kept.0 < entry.0);
+        entries.copy_within(place..end, place + still + 1);
+        entries[place + still] = *entry;
+        end = place;
     }
 }
 

@@ -147,6 +147,7 @@ proptest! {
     fn any_batches_in_any_order_are_one_fold(events in batched_events(), picks in vec(any::<Index>(), 1..8)) {
         let whole = fold(events.iter().map(|(event, _)| event));
         let parts: Vec<Segment> = batches(&events, 5).into_iter().map(fold).collect();
+        prop_assert_eq!(&Segment::merged(parts.clone()), &whole);
         prop_assert_eq!(merge_all(parts, &picks), whole);
     }
 

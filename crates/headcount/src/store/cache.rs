@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use headcount_engine::day::Day;
 use headcount_engine::format::{decode, unseal};
@@ -90,11 +91,13 @@ impl SegmentCache {
         owner: OwnerId,
         days: RangeInclusive<Day>,
     ) -> Result<Segments, StoreError> {
-        let turn = self.turn_of(owner);
+        let (turn, asked) = (self.turn_of(owner), Instant::now());
         let _turn = turn.lock().await;
+        let (waited, asked) = (asked.elapsed(), Instant::now());
         let kept = self.kept_of(owner, &days);
         let known: HashMap<_, _> = kept.iter().map(|(&key, (version, _))| (key, *version)).collect();
         let view = store.load(owner, days.clone(), known.clone()).await?;
+        let (read, asked) = (asked.elapsed(), Instant::now());
         let mut incomplete = view.incomplete;
         let merged = self.background.run(move || merge_all(view.segments, &kept)).await;
         let merged = merged.ok_or_else(|| StoreError::Unavailable("segments could not be merged".to_owned()))?;
@@ -108,6 +111,7 @@ impl SegmentCache {
             seen.push(segment);
         }
         self.keep(owner, &days, &seen, &known);
+        tracing::debug!(%owner, ?waited, ?read, merged = ?asked.elapsed(), "segments in memory follow the store");
         Ok(Segments { seen, incomplete })
     }
 
@@ -210,11 +214,16 @@ fn merge(loaded: Loaded, kept: &HashMap<(AppId, Day), (Version, Arc<Segment>)>) 
         })),
         None => kept.get(&(app, day)).map(|(_, segment)| segment.clone()).unwrap_or_default(),
     };
+    let mut fresh = Vec::with_capacity(deltas.len());
     for delta in deltas {
         match decode_blob(&delta) {
-            Some(decoded) => Arc::make_mut(&mut segment).merge(&decoded),
+            Some(decoded) => fresh.push(decoded),
             None => damaged.push(delta.at),
         }
+    }
+    if !fresh.is_empty() {
+        // Among themselves first: each merge with what is kept walks through many devices.
+        Arc::make_mut(&mut segment).merge(&Segment::merged(fresh));
     }
     (Seen { app, day, version, segment }, damaged)
 }
