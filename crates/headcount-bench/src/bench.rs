@@ -63,6 +63,10 @@ pub(crate) struct Outcome {
     pub(crate) replies: Replies,
     /// Microseconds of the server's processor time for each reply.
     pub(crate) cpu_micros: f64,
+    /// From the last reply until the store had everything that was recorded, in milliseconds.
+    pub(crate) lag: f64,
+    /// From the last reply until the first report showed all of it, in milliseconds.
+    pub(crate) first_report: f64,
     /// Why the row does not count, if it does not.
     pub(crate) flaw: Option<String>,
 }
@@ -119,8 +123,13 @@ impl Bench {
             return Ok(outcome);
         }
         let ended = Instant::now();
-        running.client.settle(&running.server).await?;
-        let lag = ended.elapsed();
+        let report = async {
+            running.client.settle(&running.server).await?;
+            anyhow::Ok(ended.elapsed())
+        };
+        let (lag, report) = tokio::try_join!(running.client.stored(&running.server, ended), report)?;
+        outcome.lag = lag.as_secs_f64() * 1000.0;
+        outcome.first_report = report.as_secs_f64() * 1000.0;
         let counted = running.client.counted(&running.server).await? - before;
         let Replies { all, recorded, .. } = outcome.replies;
         if recorded != all {
@@ -156,7 +165,8 @@ impl Bench {
         let replies = tokio::task::spawn_blocking(move || load::run(&load)).await.context("the load failed")??;
         let used = server.used()?.cpu - before.cpu;
         let flaw = (replies.failed > 0).then(|| format!("{} of {} requests failed", replies.failed, replies.all));
-        Ok(Outcome { cpu_micros: used * 1e6 / replies.all as f64, replies, flaw })
+        let cpu_micros = used * 1e6 / replies.all as f64;
+        Ok(Outcome { cpu_micros, replies, lag: f64::NAN, first_report: f64::NAN, flaw })
     }
 
     /// The folder of the bare handler.

@@ -10,6 +10,9 @@ use crate::server::Server;
 /// How long counting may take to catch up before a measurement is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How often a server is asked how far its store is.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// Asks a server as the administrator of a fleet.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -20,6 +23,11 @@ pub(crate) struct Client {
 #[derive(Debug, Deserialize)]
 struct Report {
     summary: Summary,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ready {
+    lag_millis: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +74,23 @@ impl Client {
                 Err(error) if asked.elapsed() > PATIENCE => return Err(error.context("the store does not catch up")),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
+        }
+    }
+
+    /// How long after `ended` the store had everything that was recorded until then.
+    pub(crate) async fn stored(&self, server: &Server, ended: Instant) -> anyhow::Result<Duration> {
+        loop {
+            let asked = Instant::now();
+            let reply = self.http.get(server.url("/ready")).send().await?.error_for_status()?;
+            let ready: Ready = serde_json::from_slice(&reply.bytes().await?).context("a reply without lag_millis")?;
+            // What waits came after the moment that is so long ago.
+            if asked.checked_sub(Duration::from_millis(ready.lag_millis)).is_some_and(|complete| complete >= ended) {
+                return Ok(ended.elapsed());
+            }
+            if ended.elapsed() > PATIENCE {
+                bail!("the store does not catch up");
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

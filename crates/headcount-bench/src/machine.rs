@@ -10,8 +10,8 @@ use crate::table::{Samples, number};
 /// How often a write is flushed to learn how long that takes.
 const FLUSHES: usize = 200;
 
-/// One sentence: processor, memory, kernel, disk.
-pub(crate) fn describe(folder: &Path) -> anyhow::Result<String> {
+/// One sentence: processor, memory, kernel.
+pub(crate) fn describe() -> anyhow::Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = value_of(&cpu, "model name").unwrap_or("an unknown processor");
     let cores = std::thread::available_parallelism()?;
@@ -19,13 +19,7 @@ pub(crate) fn describe(folder: &Path) -> anyhow::Result<String> {
     let kilobytes: f64 =
         value_of(&memory, "MemTotal").and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0.0);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let flush = flush_millis(folder)?;
-    Ok(format!(
-        "{model}, {cores} cores, {} GB of memory, Linux {}; 4 KiB written and flushed (fdatasync) in {} ms",
-        number(kilobytes / 1_048_576.0),
-        kernel.trim(),
-        flush.show(),
-    ))
+    Ok(format!("{model}, {cores} cores, {} GB of memory, Linux {}", number(kilobytes / 1_048_576.0), kernel.trim(),))
 }
 
 /// How busy the machine is, as the kernel says: the load averages of 1, 5 and 15 minutes.
@@ -39,7 +33,8 @@ fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(line.split_once(':')?.1.trim())
 }
 
-fn flush_millis(folder: &Path) -> anyhow::Result<Samples> {
+/// How long 4 KiB take to be written and flushed, in milliseconds.
+pub(crate) fn flush_millis(folder: &Path) -> anyhow::Result<Samples> {
     fs::create_dir_all(folder)?;
     let path = folder.join("flush");
     let mut file = File::create(&path)?;

@@ -7,6 +7,7 @@ mod fleet;
 mod histogram;
 mod load;
 mod machine;
+mod page;
 mod redis_server;
 mod requests;
 mod rows;
@@ -25,6 +26,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::bench::{Bench, Options, say};
+use crate::page::Page;
 use crate::requests::Ask;
 use crate::rows::Row;
 use crate::server::Programs;
@@ -69,7 +71,7 @@ struct Arguments {
     /// Where fleets are made and kept; on the disk that is to be measured
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
-    /// The page to write [default: print it only]
+    /// The page to write; with --rows, only the parts of these are replaced [default: print it only]
     #[arg(long)]
     write: Option<PathBuf>,
 }
@@ -95,33 +97,46 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = Options { rounds, seconds, quick };
     let bench = Bench { programs, root, options };
     let rows = if rows.is_empty() { Row::value_variants().to_vec() } else { rows };
-    let mut page = introduction(&bench)?;
+    let machine = machine::describe()?;
+    say(&machine);
+    // Read before anything is measured: a page of another machine is refused at once.
+    let mut page = match &write {
+        Some(path) if !is_everything(&rows) => Page::read(path, &machine)?,
+        Some(_) | None => Page::new(&machine),
+    };
     for row in rows {
-        for table in row.measure(&bench).await? {
-            let text = table.render();
-            writeln!(std::io::stdout(), "{text}")?;
-            _ = write!(page, "\n{text}");
+        let part = measure(&bench, row).await?;
+        writeln!(std::io::stdout(), "{part}")?;
+        page.set(row, &part);
+        // After each row: what was measured is kept if the next one fails.
+        if let Some(path) = &write {
+            fs::write(path, page.render()).with_context(|| format!("{} cannot be written", path.display()))?;
         }
-    }
-    _ = write!(page, "\nLoad averages of the machine at the end: {}.\n", machine::load_average());
-    if let Some(path) = write {
-        fs::write(&path, page).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(())
 }
 
-fn introduction(bench: &Bench) -> anyhow::Result<String> {
+fn is_everything(rows: &[Row]) -> bool {
+    Row::value_variants().iter().all(|row| rows.contains(row))
+}
+
+/// The tables of one row, and under them how they came about.
+async fn measure(bench: &Bench, row: Row) -> anyhow::Result<String> {
     let Options { rounds, seconds, .. } = bench.options;
-    let others = bench.options.seconds_of(Ask::Bare);
-    let machine = machine::describe(&bench.root)?;
-    say(&machine);
-    Ok(format!(
-        "# Benchmarks\n\n\
-         Written by `make bench`, which builds the release, makes the fleets and measures every row beside its reference in \
-         one run. Server and load generator share the machine. Figures are medians of {rounds} rounds with the least and \
-         the greatest behind them; each load of recorded requests lasts {seconds} s after a warm-up, each other one \
-         {others} s.\n\n\
-         Machine: {machine}. Load averages before: {}.\n",
+    let (before, flush) = (machine::load_average(), machine::flush_millis(&bench.root)?);
+    let mut part = String::new();
+    for table in row.measure(bench).await? {
+        _ = writeln!(part, "{}", table.render());
+    }
+    _ = write!(
+        part,
+        "Measured on {} with `--rows {} --rounds {rounds} --seconds {seconds}` (loads of requests that are not recorded: {} \
+         s). 4 KiB were written and flushed (fdatasync) in {} ms; load averages of the machine {before} before and {} after.",
+        headcount::clock::Clock::wall().now().day(),
+        row.name(),
+        bench.options.seconds_of(Ask::Bare),
+        flush.show(),
         machine::load_average(),
-    ))
+    );
+    Ok(part)
 }

@@ -52,8 +52,8 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     );
     table.note(
         "Closed loop: each connection sends its next request when the reply is there. A recorded row counts only if every \
-         reply said `recorded` (fsynced before the reply), `total_requests` grew by exactly their number, and a \
-         report that was asked for when the load ended showed all of them within 1 s.",
+         reply said `recorded` (fsynced before the reply), `total_requests` grew by exactly their number, and \
+         the store had all of them within 1 s after the load.",
     );
     for ((connections, place), figures) in figures {
         table.row(figures.cells(ASKED[place].1, connections));

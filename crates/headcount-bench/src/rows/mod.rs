@@ -9,12 +9,14 @@ mod reports;
 mod start;
 mod with_redis;
 
+use clap::ValueEnum as _;
+
 use crate::bench::Bench;
 use crate::seed::Plan;
 use crate::table::Table;
 
 /// The list of measurements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Row {
     /// Requests a second in a closed loop, beside a bare handler.
     Capacity,
@@ -30,13 +32,24 @@ pub(crate) enum Row {
     Reports,
     /// Memory for each known device.
     Memory,
-    /// Commands, processor time, memory and blocking of a Redis; checks and reports with it.
-    Redis,
     /// From the start of the process to the first answered check.
     Start,
+    /// What a Redis does for checks, by instances and known versions.
+    RedisCost,
+    /// Checks with a Redis and without.
+    RedisChecks,
+    /// What a device-day takes in a Redis.
+    RedisMemory,
+    /// Reports out of a Redis, and how long they and a compaction keep it from others.
+    RedisReports,
 }
 
 impl Row {
+    /// What the row is called on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
     pub(crate) async fn measure(self, bench: &Bench) -> anyhow::Result<Vec<Table>> {
         match self {
             Self::Capacity => capacity::measure(bench).await,
@@ -46,8 +59,11 @@ impl Row {
             Self::Versions => known::versions(bench).await,
             Self::Reports => reports::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
-            Self::Redis => with_redis::measure(bench).await,
             Self::Start => start::measure(bench).await,
+            Self::RedisCost => with_redis::cost::measure(bench).await,
+            Self::RedisChecks => with_redis::checks::measure(bench).await,
+            Self::RedisMemory => with_redis::kept::measure(bench).await,
+            Self::RedisReports => with_redis::reports::measure(bench).await,
         }
     }
 }

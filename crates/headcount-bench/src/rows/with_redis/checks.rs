@@ -18,7 +18,7 @@ struct Figures {
     flaws: Vec<String>,
 }
 
-pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Table> {
+pub(in crate::rows) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let servers = [
         ("in its folder", bench.start(SMALL, "redis-embedded").await?),
         ("in Redis", bench.start(Plan { redis: true, ..SMALL }, "redis-checks").await?),
@@ -64,7 +64,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Table> {
     for (_, running) in servers {
         running.server.stop()?;
     }
-    Ok(table)
+    Ok(vec![table])
 }
 
 impl Figures {

@@ -32,7 +32,8 @@ struct Figures {
     flaws: Vec<String>,
 }
 
-pub(super) async fn measure(bench: &Bench, stalls: &mut Stalls) -> anyhow::Result<Table> {
+pub(in crate::rows) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let mut stalls = Stalls::new("How long checks block Redis");
     let mut table = Table::new(
         "What Redis does for checks",
         &[
@@ -72,13 +73,14 @@ pub(super) async fn measure(bench: &Bench, stalls: &mut Stalls) -> anyhow::Resul
                 figures.commands.show()
             ));
             table.row(figures.cells(versions, instances));
-            stalls.note("5,000 checks/s, 1 to 4 instances", redis_of(&servers[0])?.blocked()?);
+            let meanwhile = format!("{} checks/s, {versions} known versions, {instances} instances", number(RATE));
+            stalls.note(meanwhile, redis_of(&servers[0])?.blocked()?);
         }
         for running in servers {
             running.server.stop()?;
         }
     }
-    Ok(table)
+    Ok(vec![table, stalls.table()])
 }
 
 impl Figures {

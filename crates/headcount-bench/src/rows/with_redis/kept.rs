@@ -6,7 +6,7 @@ use crate::rows::{SMALL, short};
 use crate::seed::{self, Plan};
 use crate::table::{Table, number};
 
-pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Table> {
+pub(in crate::rows) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
     let active: &[u32] = if bench.options.quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
     let mut table = Table::new(
         "Memory of Redis",
@@ -34,5 +34,5 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Table> {
         let (all, megabytes) = (number(seeded.device_days as f64), number(bytes as f64 / 1e6));
         table.row(vec![short(known), short(known), all, megabytes, number(each)]);
     }
-    Ok(table)
+    Ok(vec![table])
 }

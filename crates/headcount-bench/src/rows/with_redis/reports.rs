@@ -16,7 +16,8 @@ const CONNECTIONS: usize = 256;
 /// Loads that may pass before a day is compacted: with 30 s each it happens in the first.
 const MOST_LOADS: usize = 6;
 
-pub(super) async fn measure(bench: &Bench, stalls: &mut Stalls) -> anyhow::Result<Table> {
+pub(in crate::rows) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>> {
+    let mut stalls = Stalls::new("How long reports and a compaction block Redis");
     let known = if bench.options.quick { 100_000 } else { 1_000_000 };
     say(&format!("making a fleet in Redis: {} devices, 31 days", short(known)));
     let mut running = bench.start(Plan { known, days: 31, redis: true, ..SMALL }, "redis-reports").await?;
@@ -37,7 +38,7 @@ pub(super) async fn measure(bench: &Bench, stalls: &mut Stalls) -> anyhow::Resul
     stalls.note("month reports, cold and warm", redis.blocked()?);
     let meanwhile = compaction(bench, running).await?;
     stalls.note(meanwhile, redis.blocked()?);
-    Ok(table)
+    Ok(vec![table, stalls.table()])
 }
 
 /// Sends checks beside reports until a day was compacted, and says what went on.
