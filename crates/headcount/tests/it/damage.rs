@@ -1,9 +1,11 @@
 //! Files that were cut off or changed: the real server starts, answers and counts, and invents nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use headcount::store::Store;
+use headcount::store::{Store, StoreError};
+use headcount_engine::mark::SpoolId;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -206,5 +208,29 @@ async fn a_damaged_blob_is_set_aside_and_its_day_is_incomplete() {
         assert_eq!(report.get("incomplete"), None, "{statement} {report}");
         assert!(log.contains("the store is damaged and is set aside"), "{statement} {log}");
         assert!(folder.join("data/store.damaged-1.db").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_damaged_store_is_set_aside_once_however_many_read_it() {
+    let data = fresh_directory();
+    let catalog = catalog_in(&data).await;
+    let path = data.join("store.db");
+    let store = Arc::new(Store::open_embedded(&path, catalog.installation()).await.unwrap());
+    for round in 1..=8 {
+        Connection::open(&path).unwrap().execute_batch("DROP TABLE mark").unwrap();
+        let reads: Vec<_> = (0..32)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.marks(SpoolId([7; 16])).await })
+            })
+            .collect();
+        for read in reads {
+            match read.await.unwrap() {
+                Ok(marks) => assert!(marks.is_empty()),
+                Err(error) => assert!(matches!(error, StoreError::Damaged(_)), "{error}"),
+            }
+        }
+        assert_eq!(store.damage().await.unwrap().stores.len(), round);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
@@ -35,8 +35,11 @@ pub(super) struct File {
     own: Installation,
     purpose: Purpose,
     writer: Mutex<Connection>,
-    // Readers that nobody uses now, each with the turn that it was opened in.
-    readers: Mutex<Vec<(u64, Connection)>>,
+    // Readers that nobody uses now.
+    readers: Mutex<Vec<Connection>>,
+    // Held by whoever reads, so that no file is moved under a reader: at its end it would delete the log of the file that
+    // came in its place, and one that begins meanwhile would take the place for an empty store.
+    moving: RwLock<()>,
     // How many files were set aside: what was opened before belongs to another file.
     turn: AtomicU64,
 }
@@ -50,7 +53,8 @@ impl File {
             }
             other => other?,
         };
-        Ok(Self { path, own, purpose, writer: Mutex::new(writer), readers: Mutex::default(), turn: AtomicU64::new(0) })
+        let (writer, readers, moving) = (Mutex::new(writer), Mutex::default(), RwLock::default());
+        Ok(Self { path, own, purpose, writer, readers, moving, turn: AtomicU64::new(0) })
     }
 
     /// How often the file was set aside.
@@ -82,18 +86,10 @@ impl File {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let turn = self.turn();
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let read = || {
-            let mut reader = match idle {
-                Some((of, reader)) if of == turn => reader,
-                Some(_) | None => connect(&self.path)?,
-            };
-            let result = work(&reader.transaction()?)?;
-            self.readers.lock().unwrap_or_else(PoisonError::into_inner).push((turn, reader));
-            Ok(result)
+        let (turn, result) = {
+            let _there = self.moving.read().unwrap_or_else(PoisonError::into_inner);
+            (self.turn(), self.read_there(work))
         };
-        let result = read();
         if let Err(StoreError::Damaged(why)) = &result {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             // Another reader of the same file may have been faster.
@@ -104,6 +100,17 @@ impl File {
         result
     }
 
+    fn read_there<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => connect(&self.path)?,
+        };
+        let result = work(&reader.transaction()?)?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        Ok(result)
+    }
+
     /// The names of the files that were set aside, ever, and are still there.
     pub(super) fn set_aside(&self) -> Vec<String> {
         let there = names_aside(&self.path).filter(|path| path.exists());
@@ -112,6 +119,7 @@ impl File {
 
     /// Sets the file aside and begins another one. What was asked of the old one has failed, and is asked again.
     fn replace(&self, writer: &mut Connection, why: &str) -> Result<(), StoreError> {
+        let _nobody_reads = self.moving.write().unwrap_or_else(PoisonError::into_inner);
         self.turn.fetch_add(1, Ordering::AcqRel);
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *writer = Connection::open_in_memory()?;
