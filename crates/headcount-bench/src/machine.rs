@@ -19,7 +19,7 @@ pub(crate) fn describe() -> anyhow::Result<String> {
     let kilobytes: f64 =
         value_of(&memory, "MemTotal").and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0.0);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    Ok(format!("{model}, {cores} cores, {} GB of memory, Linux {}", number(kilobytes / 1_048_576.0), kernel.trim(),))
+    Ok(format!("{model}, {cores} cores, {} GB of memory, Linux {}", number(kilobytes / 1_048_576.0), kernel.trim()))
 }
 
 /// How busy the machine is, as the kernel says: the load averages of 1, 5 and 15 minutes.

@@ -645,6 +645,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/telemetry/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What needs a look, at the last day of the range
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `findings`, `numbers`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Attention"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/telemetry/breakdown": {
         parameters: {
             query?: never;
@@ -799,6 +872,154 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/telemetry/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is not counted, and what is counted wrongly
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `checks`, `ids`, `shared`, `unserved`, `unknown_versions`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Quality"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/telemetry/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who comes back, by when they came
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `cohorts`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description `day` (also without it) or `week`, which begins on Monday. */
+                    by?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Retention"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/telemetry/trend": {
         parameters: {
             query?: never;
@@ -851,6 +1072,79 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Trend"];
+                    };
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/telemetry/upgrades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Flows from version to version between two days
+         * @description As JSON, or with `Accept: text/csv` one table of it, chosen by `table`: `flows`, `totals`.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description One day, `YYYY-MM-DD`. Without any day or range: today. */
+                    date?: string | null;
+                    /** @description The first day of a range of up to 400 days; only together with `to`. */
+                    from?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `week` (8 days up to today) or `month` (31 days up to today). Wins over `date`. */
+                    range?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description The last day of the range. */
+                    to?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                    /** @description With `Accept: text/csv`: the name of the table; without it, the first one. */
+                    table?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The numbers, with what they mean */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Upgrades"];
                     };
                 };
                 /** @description Why a request failed. */
@@ -927,6 +1221,78 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content?: never;
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/telemetry/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which devices are there now, and the last checks
+         * @description Server-sent events: `about` once, then `now` each second and `checks` as they come; `unavailable` where the numbers of a second cannot be told, `end` where the caller may no longer see this. `checks` has an id: sent back as `Last-Event-ID`, no check is told twice. Whoever reads slowly misses checks.
+         *
+         *     May be called by administrators, team users, API tokens with `telemetry:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names of apps; without it, all apps. */
+                    apps?: string | null;
+                    /** @description Names of architectures. */
+                    architectures?: string | null;
+                    /** @description Names of channels. */
+                    channels?: string | null;
+                    /** @description Names of platforms. */
+                    platforms?: string | null;
+                    /** @description `latest`, `outdated`, `held`. */
+                    statuses?: string | null;
+                    /** @description Versions, and `(other)`. */
+                    versions?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Events: each has the name of a field of this type, and its value as JSON. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": components["schemas"]["LiveEvent"];
+                    };
+                };
+                /** @description Too many streams are open. */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
                 };
                 /** @description Why a request failed. */
                 default: {
@@ -3418,6 +3784,27 @@ export interface components {
              */
             size?: number | null;
         };
+        /** @description What needs a look. */
+        Attention: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description What was found, the weightiest first. */
+            findings: components["schemas"]["Finding"][];
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description By kind of finding: the rule, and the test of significance that it passed. */
+            tests: {
+                [key: string]: string;
+            };
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
         /** @description Who made a change. */
         AuditActor: {
             /** @description The id of the user or of the API token. */
@@ -3626,6 +4013,22 @@ export interface components {
             /** @description `version` (also without it), `channel`, `platform`, `arch` or `status`. */
             rows?: string | null;
         };
+        Choice5: {
+            /** @description `day` (also without it) or `week`, which begins on Monday. */
+            by?: string | null;
+        };
+        /** @description The devices that were first seen at one time. */
+        Cohort: {
+            /**
+             * Format: uint64
+             * @description How many there are; `null` where that is not known.
+             */
+            devices?: number | null;
+            /** @description The day, or the Monday of the week. */
+            first: string;
+            /** @description How many of them were seen n days or weeks later, from 0 on; `null` where that is not known, or not yet. */
+            returned: (number | null)[];
+        };
         /** @description A new architecture. */
         CreateArch: {
             /** @description Its name: letters, digits, `.`, `_` and `-`, at most 32, the first a letter or a digit. */
@@ -3792,6 +4195,39 @@ export interface components {
             /** @description Where it lies. */
             url: string;
         };
+        /** @description Something that needs a look. */
+        Finding: {
+            /** @description The application. */
+            app: string;
+            /** @description The filters that show what it is about. */
+            filters: components["schemas"]["FindingFilters"];
+            /** @description `far-behind`, `platform-behind`, `stuck`, `slow-release` or `fewer-checks`. */
+            kind: string;
+            /** @description The numbers behind it. */
+            numbers: {
+                [key: string]: number;
+            };
+            /** @description What was found, for people who read it. */
+            sentence: string;
+            /** @description The version or the platform that it is about; of fewer checks, the application. */
+            subject: string;
+            /**
+             * Format: double
+             * @description How much of the app and channel it concerns, 0 to 1: a part of its devices, or of its checks.
+             */
+            weight: number;
+        };
+        /** @description Filters as every question takes them. */
+        FindingFilters: {
+            /** @description Names of apps. */
+            apps?: string[];
+            /** @description Names of channels. */
+            channels?: string[];
+            /** @description Names of platforms. */
+            platforms?: string[];
+            /** @description Versions. */
+            versions?: string[];
+        };
         /** @description The first administrator, to be created by the token that the server printed at its start. */
         FirstAdministrator: {
             /** @description The password, of 10 to 1024 bytes. */
@@ -3803,6 +4239,53 @@ export interface components {
              *      lower case.
              */
             username: string;
+        };
+        /** @description Devices that went one way. */
+        Flow: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            devices: number;
+            /** @description Where they were on the first day: `version`, `new` or `returned`. */
+            from: components["schemas"]["FlowEnd"];
+            /** @description Where they were on the last day: `version` or `gone`. */
+            to: components["schemas"]["FlowEnd"];
+        };
+        /** @description One end of a flow. */
+        FlowEnd: {
+            /** @description `version`, `new`, `returned` or `gone`. */
+            kind: string;
+            /** @description The version, of the kind `version`. */
+            version?: string | null;
+        };
+        /** @description How many devices did what. */
+        FlowTotals: {
+            /**
+             * Format: uint64
+             * @description They have no version any more.
+             */
+            gone: number;
+            /**
+             * Format: uint64
+             * @description They have another version.
+             */
+            moved: number;
+            /**
+             * Format: uint64
+             * @description They were not counted before.
+             */
+            new: number;
+            /**
+             * Format: uint64
+             * @description They had no version at the first day, and were counted before.
+             */
+            returned: number;
+            /**
+             * Format: uint64
+             * @description They have the version that they had.
+             */
+            stayed: number;
         };
         /** @description The headers as the API's description shows them. */
         Headers: {
@@ -3901,6 +4384,93 @@ export interface components {
             limit?: string | null;
             /** @description The number of the page, from 1. */
             page?: string | null;
+        };
+        /** @description What the numbers mean. */
+        LiveAbout: {
+            /** @description Which instances each kind of event shows: `all`, or `this` one that was asked. */
+            instances: {
+                [key: string]: string;
+            };
+            /** @description What each number counts, by its name. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        /** @description A check, or several that were not counted for the same reason. It says nothing of the device. */
+        LiveCheck: {
+            /** @description The application. */
+            app: string;
+            /** @description The architecture, likewise. */
+            arch?: string | null;
+            /** @description When, RFC 3339 with milliseconds. */
+            at: string;
+            /** @description The channel, likewise. */
+            channel?: string | null;
+            /**
+             * Format: uint64
+             * @description How many checks it stands for: 1 where one was recorded; those that were skipped are told once a second.
+             */
+            checks: number;
+            /** @description `recorded` or `skipped`. */
+            outcome: string;
+            /** @description The platform, likewise. */
+            platform?: string | null;
+            /** @description Why they were skipped. */
+            reason?: string | null;
+            /** @description The status, likewise: `latest`, `outdated` or `held`. */
+            status?: string | null;
+            /** @description The version, if the check said one and was counted. */
+            version?: string | null;
+        };
+        /** @description One event of the stream: its name is that of the variant, its data the value. */
+        LiveEvent: {
+            about: components["schemas"]["LiveAbout"];
+        } | {
+            now: components["schemas"]["LiveNow"];
+        } | {
+            checks: components["schemas"]["LiveCheck"][];
+        } | {
+            unavailable: components["schemas"]["ErrorBody"];
+        } | {
+            end: components["schemas"]["ErrorBody"];
+        };
+        /** @description Which devices are there. */
+        LiveNow: {
+            /** @description The moment that the numbers show, RFC 3339 with milliseconds. */
+            as_of: string;
+            /**
+             * Format: double
+             * @description Counted checks per second, the mean of the last 10 seconds.
+             */
+            checks_per_second: number;
+            /** @description `all`: the numbers show the checks of all instances. */
+            instance: string;
+            /** @description The devices of the last 30 minutes. */
+            last_30_minutes: components["schemas"]["LiveWindow"];
+            /** @description The devices of the last 5 minutes. */
+            last_5_minutes: components["schemas"]["LiveWindow"];
+        };
+        /** @description One value. */
+        LiveRow: {
+            /**
+             * Format: uint64
+             * @description Distinct devices.
+             */
+            devices: number;
+            /** @description Its name. */
+            value: string;
+        };
+        /** @description The devices of the last minutes. */
+        LiveWindow: {
+            /**
+             * Format: uint64
+             * @description Distinct devices.
+             */
+            devices: number;
+            /** @description These by platform, the most first. A device counts under every platform that it was seen with today. */
+            platforms: components["schemas"]["LiveRow"][];
+            /** @description These by the last version of each, the most first. */
+            versions: components["schemas"]["LiveRow"][];
         };
         /** @description A fresh session. */
         LoggedIn: {
@@ -4024,8 +4594,23 @@ export interface components {
             /** @description Versions, and `(other)`. */
             versions?: string | null;
         };
-        /** @description The parameters as the API's description shows them. */
+        /** @description What is shown: now, so there are no days. Lists are separated by commas. */
         Parameters2: {
+            /** @description Names of apps; without it, all apps. */
+            apps?: string | null;
+            /** @description Names of architectures. */
+            architectures?: string | null;
+            /** @description Names of channels. */
+            channels?: string | null;
+            /** @description Names of platforms. */
+            platforms?: string | null;
+            /** @description `latest`, `outdated`, `held`. */
+            statuses?: string | null;
+            /** @description Versions, and `(other)`. */
+            versions?: string | null;
+        };
+        /** @description The parameters as the API's description shows them. */
+        Parameters3: {
             /** @description The application. */
             app_name: string;
             /** @description The architecture, or one of its other names (`x86_64` for `amd64`). Empty: files that are for none in particular. */
@@ -4044,7 +4629,7 @@ export interface components {
             version: string;
         };
         /** @description The parameters as the API's description shows them. */
-        Parameters3: {
+        Parameters4: {
             /** @description The application. */
             app_name: string;
             /** @description The architecture, or one of its other names. */
@@ -4134,6 +4719,18 @@ export interface components {
              */
             Platforms?: components["schemas"]["PartPermissions"];
         };
+        /** @description Ids of a form that says who or where a device is. */
+        PersonalIds: {
+            /** @description The application whose clients send them. */
+            app: string;
+            /**
+             * Format: uint64
+             * @description How many checks had such an id.
+             */
+            checks: number;
+            /** @description The form. */
+            kind: string;
+        };
         /** @description Devices of one platform. */
         PlatformCount: {
             /**
@@ -4180,6 +4777,46 @@ export interface components {
             /** @description Always true. */
             "updatePlatformResult.Updated": boolean;
         };
+        /** @description How good the numbers are: what was not counted, which ids are no ids of one device, what was asked for in vain. */
+        Quality: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description Checks by what became of them. */
+            checks: components["schemas"]["QualityChecks"];
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description Ids that look like something that says who or where a device is, by their form. */
+            ids: components["schemas"]["PersonalIds"][];
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description Ids that are those of more than one device. */
+            shared: components["schemas"]["SharedIds"][];
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description Versions that devices run and the catalog does not know, the most devices first. */
+            unknown_versions: components["schemas"]["UnknownVersion"][];
+            /** @description What was asked for and no release offers, the most checks first. */
+            unserved: components["schemas"]["Unserved"][];
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        /** @description Checks by what became of them. */
+        QualityChecks: {
+            /**
+             * Format: uint64
+             * @description Counted ones, that match all filters.
+             */
+            counted: number;
+            /** @description Those that were not counted for another reason, the most first. */
+            refused: components["schemas"]["RefusedChecks"][];
+            /**
+             * Format: uint64
+             * @description Those without a device id.
+             */
+            without_device: number;
+        };
         /** @description Checks can be answered; what becomes of their events does not matter to that, and is reported beside it. */
         Ready: {
             /** @description Events that wait because the clock was ahead when they were accepted; absent where there is none. */
@@ -4203,6 +4840,16 @@ export interface components {
             telemetry: string;
             /** @description What is not as it should be with the store, which takes everything all the same; absent where nothing is. */
             warnings: string[];
+        };
+        /** @description Checks that were not counted. */
+        RefusedChecks: {
+            /**
+             * Format: uint64
+             * @description How many.
+             */
+            checks: number;
+            /** @description Why, as the header `Headcount` of their replies said. */
+            reason: string;
         };
         /** @description A release was deleted. */
         ReleaseDeleted: {
@@ -4266,6 +4913,27 @@ export interface components {
             rollout_seed: string;
             /** @description The version. */
             version: string;
+        };
+        /** @description Who comes back: devices by when they were first seen. */
+        Retention: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /** @description `day` or `week`: how long a cohort's time is, and the time until it is looked for again. */
+            by: string;
+            /** @description The cohorts, the earliest first. */
+            cohorts: components["schemas"]["Cohort"][];
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description Why there is `null` in them: the field of a cohort, and the first days of the cohorts. */
+            unknown: components["schemas"]["Unknown"][];
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
         };
         /**
          * @description A staged rollout. A device is included when the first 8 bytes (big-endian) of SHA-256 of `device id:seed`, modulo
@@ -4443,6 +5111,23 @@ export interface components {
             retention_days?: number | null;
             /** @description Whether device ids are refused that look as if they named a person. */
             strict_ids?: boolean | null;
+        };
+        /** @description Ids of more than one device. */
+        SharedIds: {
+            /** @description The application. */
+            app: string;
+            /** @description What shows it: `platform` or `arch`. */
+            by: string;
+            /**
+             * Format: uint64
+             * @description How many ids.
+             */
+            devices: number;
+            /**
+             * Format: uint64
+             * @description With how many values one of them was seen at most, on one day.
+             */
+            most: number;
         };
         /** @description An administrator was created. */
         SignedUp: {
@@ -4663,10 +5348,36 @@ export interface components {
         Unknown: {
             /** @description The UTC days on which it is not known. */
             dates: string[];
-            /** @description The field: that of a day, or `summary.` or `previous.summary.` with that of a range. */
+            /** @description The field: that of a day or a cohort, or `summary.` or `previous.summary.` with that of a range. */
             field: string;
             /** @description Why. */
             reason: string;
+        };
+        /** @description A version that the catalog does not know. */
+        UnknownVersion: {
+            /** @description The application. */
+            app: string;
+            /**
+             * Format: uint64
+             * @description Distinct devices that ended a day with it.
+             */
+            devices: number;
+            /** @description The version; `(other)`: further ones on days with many. */
+            version: string;
+        };
+        /** @description Something that was asked for in vain. */
+        Unserved: {
+            /** @description The application. */
+            app: string;
+            /**
+             * Format: uint64
+             * @description How many checks.
+             */
+            checks: number;
+            /** @description `platform`, `arch` or `channel`: the catalog has none of that name; `release`: nothing is published for all three. */
+            kind: string;
+            /** @description The name that was asked for; of a release, `channel/platform/arch`. `(other)`: further ones on days with many. */
+            value: string;
         };
         /** @description Changes to one architecture. */
         UpdateArch: {
@@ -4722,6 +5433,28 @@ export interface components {
              * @default false
              */
             default?: boolean;
+        };
+        /** @description Which versions devices left, and which they came to, between two days. */
+        Upgrades: {
+            /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
+            as_of: string;
+            /**
+             * @description The flows that have a device: from the greatest version to the least, then new and returned devices; to the
+             *      greatest version first, devices that are gone last.
+             */
+            flows: components["schemas"]["Flow"][];
+            /** @description The first UTC day of the range. */
+            from: string;
+            /** @description The days of the range that are known to lack something, or are older than the retention. */
+            incomplete: string[];
+            /** @description The last UTC day of the range. */
+            to: string;
+            /** @description Their sums. */
+            totals: components["schemas"]["FlowTotals"];
+            /** @description What each number of the answer means, by the name of its field. */
+            definitions: {
+                [key: string]: string;
+            };
         };
         /** @description Devices of one version. */
         VersionCount: {
