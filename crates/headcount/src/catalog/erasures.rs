@@ -7,6 +7,7 @@ use headcount_engine::id::OwnerId;
 use sqlx::Row as _;
 
 use crate::catalog::Catalog;
+use crate::catalog::audit::By;
 use crate::error::Error;
 
 /// An erased device.
@@ -25,18 +26,20 @@ pub struct DeviceErasure {
 impl Catalog {
     /// Writes down that everything that was accepted of a device until now is to be erased: the moment. Whoever ships
     /// in this process knows it when this returns, and the others within a second.
-    pub async fn erase_device(&self, owner: OwnerId, device: Pseudonym) -> Result<Millis, Error> {
+    pub async fn erase_device(&self, by: impl Into<By>, device: Pseudonym) -> Result<Millis, Error> {
+        let by = by.into();
         let now = self.clock.now();
         let mut transaction = self.begin_write().await?;
         sqlx::query(
             "INSERT INTO device_erasures (owner_id, device, erased_at, done) VALUES ($1, $2, $3, 0) \
              ON CONFLICT (owner_id, device) DO UPDATE SET erased_at = excluded.erased_at, done = 0",
         )
-        .bind(owner.to_string())
+        .bind(by.owner.to_string())
         .bind(hex::encode(device.0))
         .bind(now.0)
         .execute(&mut *transaction)
         .await?;
+        self.note(&mut transaction, by, ("device", "erase"), by.owner.0).await?;
         self.publish(transaction).await?;
         Ok(now)
     }

@@ -75,7 +75,7 @@ async fn erase(
     Body(body): Body<wire::DeviceNamed>,
 ) -> Result<Json<wire::DeviceErased>, Error> {
     let device = pseudonym(&app, caller.owner, &body)?;
-    let at = app.catalog.erase_device(caller.owner, device).await?;
+    let at = app.catalog.erase_device(caller.by(), device).await?;
     tracing::info!(owner.id = %caller.owner, "a device is erased");
     app.keeper.erase_device(caller.owner, device, at).await?;
     Ok(Json(wire::DeviceErased { erased_at: moment(at) }))
