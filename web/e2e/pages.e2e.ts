@@ -6,7 +6,9 @@ const PAGES = [
   ["/", "Active devices per day"],
   ["/versions", "Devices by version over time"],
   ["/platforms", "On the latest release, by platform"],
-  ["/audience", "New and returning devices per day"],
+  ["/audience", "Devices that came back"],
+  ["/live", "Last checks"],
+  ["/attention", "What needs a look"],
 ] as const;
 
 for (const [path, heading] of PAGES) {
@@ -26,7 +28,7 @@ for (const [path, heading] of PAGES) {
 
 test("the pages are reached by the navigation, and the view goes along", async ({ dashboard: page }) => {
   await open(page, "/?range=7d");
-  for (const title of ["Versions", "Platforms", "Audience", "Overview"]) {
+  for (const title of ["Versions", "Platforms", "Audience", "Live", "Attention", "Overview"]) {
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: title }).click();
     await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
     await expect(page).toHaveURL(/\?range=7d$/);

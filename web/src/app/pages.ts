@@ -6,6 +6,8 @@ export const PAGES = [
   { path: "/versions", title: "Versions", icon: "versions" },
   { path: "/platforms", title: "Platforms", icon: "platforms" },
   { path: "/audience", title: "Audience", icon: "audience" },
+  { path: "/live", title: "Live", icon: "live" },
+  { path: "/attention", title: "Attention", icon: "attention" },
 ] as const satisfies readonly {
   path: string;
   title: string;

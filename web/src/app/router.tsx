@@ -66,8 +66,20 @@ const audience = createRoute({
   component: lazyRouteComponent(() => import("../pages/Audience"), "Audience"),
 });
 
+const live = createRoute({
+  getParentRoute: () => shell,
+  path: "/live",
+  component: lazyRouteComponent(() => import("../pages/Live"), "Live"),
+});
+
+const attention = createRoute({
+  getParentRoute: () => shell,
+  path: "/attention",
+  component: lazyRouteComponent(() => import("../pages/Attention"), "Attention"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview, versions, platforms, audience])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview, versions, platforms, audience, live, attention])]),
   parseSearch: parseQuery,
   stringifySearch: stringifyQuery,
   defaultPreload: "intent",

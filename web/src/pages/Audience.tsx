@@ -4,8 +4,9 @@ import { Halves, Stacked } from "../parts/Layout";
 import { TrendChart } from "../parts/TrendChart";
 import { useAnswer } from "../view/use-answer";
 import { ViewBar } from "../view/ViewBar";
+import { Cohorts } from "./audience/Cohorts";
 
-/** Who comes, and who stays. */
+/** Who comes, who stays and who comes back. */
 export function Audience() {
   const trend = useAnswer("/telemetry/trend");
   return (
@@ -47,6 +48,7 @@ export function Audience() {
             </>
           )}
         </Answer>
+        <Cohorts />
       </Stacked>
     </>
   );

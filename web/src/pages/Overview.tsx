@@ -7,12 +7,14 @@ import { useAnswer } from "../view/use-answer";
 import { useView } from "../view/use-view";
 import { filtered } from "../view/view";
 import { ViewBar } from "../view/ViewBar";
+import { Findings } from "./attention/Findings";
 import { FirstCheck } from "./first/FirstCheck";
 import { Headline } from "./overview/Headline";
 
 /** How many devices there are, whether it is growing, and what they run. */
 export function Overview() {
   const { view } = useView();
+  const attention = useAnswer("/telemetry/attention");
   const trend = useAnswer("/telemetry/trend");
   return (
     <>
@@ -35,6 +37,9 @@ export function Overview() {
               />
             </>
           ))}
+        </Answer>
+        <Answer query={attention} height={200}>
+          {(answer) => <Findings attention={answer} most={3} />}
         </Answer>
         <Halves>
           <BreakdownChart by="version" color={series(0)} />

@@ -6,6 +6,7 @@ import { useReleaseMarks } from "../view/releases";
 import { ViewBar } from "../view/ViewBar";
 import { Adoption } from "./versions/Adoption";
 import { Outdated } from "./versions/Outdated";
+import { Upgrades } from "./versions/Upgrades";
 
 /** Which versions are in use, and how releases arrive. */
 export function Versions() {
@@ -20,6 +21,7 @@ export function Versions() {
           <Outdated />
         </Halves>
         <Adoption />
+        <Upgrades />
         <Halves>
           <DistributionChart by="status" />
           <BreakdownChart by="channel" color={series(4)} />
