@@ -111,18 +111,22 @@ impl std::ops::Deref for App {
     }
 }
 
+async fn open_store(config: &Config, catalog: &Catalog) -> anyhow::Result<Store> {
+    Ok(match config.redis() {
+        Some(redis) => {
+            let redis = RedisSettings { retention: catalog.retention(), ..redis };
+            Store::open_redis(redis, catalog.installation()).await?
+        }
+        None => Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?,
+    })
+}
+
 impl App {
     /// Opens everything below the data directory.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
         let catalog = Arc::new(Catalog::open_or_kept(&config, clock.clone()).await?);
-        let store = Arc::new(match config.redis() {
-            Some(redis) => {
-                let redis = RedisSettings { retention: catalog.retention(), ..redis };
-                Store::open_redis(redis, catalog.installation()).await?
-            }
-            None => Store::open_embedded(&config.data_dir.join("store.db"), catalog.installation()).await?,
-        });
+        let store = Arc::new(open_store(&config, &catalog).await?);
         let limits = Limits {
             queue_events: config.queue_events,
             commit_wait: config.commit_wait,
