@@ -1,8 +1,8 @@
 import { Alert, Title } from "@mantine/core";
-import { type ReactNode, useEffect } from "react";
+import type { FormEvent, ReactNode } from "react";
+import { useEffect, useState } from "react";
 
-import type { Refused } from "../api/refused";
-import { useSubmit } from "../parts/use-submit";
+import { Refused } from "../api/refused";
 import classes from "./Door.module.css";
 
 interface DoorProps {
@@ -16,13 +16,27 @@ interface DoorProps {
 
 /** The frame of the pages in front of the dashboard: one form in the middle. */
 export function Door({ title, onSubmit, children, below }: DoorProps) {
-  const { isBusy, refused, onSubmit: submit } = useSubmit(onSubmit);
+  const [isBusy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<Refused>();
   useEffect(() => {
     document.title = `${title} · Headcount`;
   }, [title]);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    setBusy(true);
+    setRefused(undefined);
+    try {
+      await onSubmit(new FormData(event.currentTarget));
+    } catch (error) {
+      setRefused(error instanceof Refused ? error : Refused.unreachable());
+    }
+    setBusy(false);
+  }
+
   return (
     <main className={classes["door"]}>
-      <form className={classes["form"]} onSubmit={submit}>
+      <form className={classes["form"]} onSubmit={(event) => void submit(event)}>
         <img src="/icon.svg" alt="" width={40} height={40} />
         <Title order={1}>{title}</Title>
         {refused !== undefined && refused.field === undefined && (
@@ -33,4 +47,10 @@ export function Door({ title, onSubmit, children, below }: DoorProps) {
       </form>
     </main>
   );
+}
+
+/** What a form has under that name. */
+export function field(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === "string" ? value : "";
 }

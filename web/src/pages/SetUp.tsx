@@ -3,8 +3,7 @@ import { Link, useRouter } from "@tanstack/react-router";
 
 import { setUp } from "../api/session";
 import { SIGN_IN } from "../app/pages";
-import { field } from "../parts/use-submit";
-import { Door } from "./Door";
+import { Door, field } from "./Door";
 
 /** Creates the first administrator, once. */
 export function SetUp() {
