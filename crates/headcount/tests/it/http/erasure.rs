@@ -6,6 +6,7 @@ use headcount::clock::Clock;
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
 use headcount_engine::device::{DeviceId, Pseudonym};
 use headcount_engine::id::OwnerId;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::retention::{check, report};
@@ -283,16 +284,36 @@ async fn no_replay_and_no_older_copy_brings_an_erased_device_back() {
     assert_eq!(shown(&acme).await, expected);
     assert_eq!(find(&acme, GONE).await["apps"], json!([]));
 
-    // What is imported as of before the erasure is not counted either; what is of later is.
-    let line = |at: i64| {
+    only_what_is_later_counts(&acme, clock.now()).await;
+    app.stop().await;
+}
+
+/// What is imported as of before the erasure is not counted; what is of later is.
+async fn only_what_is_later_counts(acme: &Caller<'_>, now: Millis) {
+    for (at, apps) in [(now.0 - 60_000, 0), (now.0 + 60_000, 1)] {
         let at = jiff::Timestamp::from_millisecond(at).unwrap();
-        format!(r#"{{"at": "{at}", "app_name": "myapp", "device_id": "{}"}}"#, id(GONE))
-    };
-    let now = clock.now().0;
-    let body = [line(now - 60_000), line(now + 60_000)].join("\n");
-    let reply = acme.request("POST", "/telemetry/import").body(body).send().await;
-    assert_eq!(reply.both(), (200, json!({"accepted": 2, "rejected": 0, "errors": []})));
-    assert_eq!(find(&acme, GONE).await["apps"][0]["days"].as_array().unwrap().len(), 1);
+        let line = format!(r#"{{"at": "{at}", "app_name": "myapp", "device_id": "{}"}}"#, id(GONE));
+        let reply = acme.request("POST", "/telemetry/import").body(line).send().await;
+        assert_eq!(reply.both(), (200, json!({"accepted": 1, "rejected": 0, "errors": []})));
+        assert_eq!(find(acme, GONE).await["apps"].as_array().unwrap().len(), apps);
+    }
+}
+
+/// The store remembers it for a catalog that does not, such as one that was restored.
+#[tokio::test]
+async fn the_store_knows_an_erasure_that_the_catalog_has_forgotten() {
+    let (app, clock) = at_noon(&[]).await;
+    let acme = open(&app, "acme").await;
+    check(&app, "stable", "1.0.0", GONE).await;
+    assert_eq!(erase(&acme, GONE).await.status, 200);
+    let token = acme.token().to_owned();
+    let app = app
+        .restart_after(|folder| {
+            let catalog = Connection::open(folder.join("catalog.db")).unwrap();
+            assert_eq!(catalog.execute("DELETE FROM device_erasures", []).unwrap(), 1);
+        })
+        .await;
+    only_what_is_later_counts(&Caller::known(&app, &token), clock.now()).await;
     app.stop().await;
 }
 
