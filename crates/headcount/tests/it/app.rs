@@ -56,8 +56,13 @@ impl TestApp {
     pub(crate) async fn in_directory(directory: PathBuf, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let data_dir = directory.display().to_string();
         let database = postgres::database_of(&directory).await;
-        let ours =
-            [("HEADCOUNT_DATA_DIR", &*data_dir), ("HEADCOUNT_DATABASE_URL", &*database), ("ENABLE_TELEMETRY", "true")];
+        let ours = [
+            ("HEADCOUNT_DATA_DIR", &*data_dir),
+            ("HEADCOUNT_DATABASE_URL", &*database),
+            ("ENABLE_TELEMETRY", "true"),
+            // However slow the disk is: a test that wants checks to be unconfirmed says so.
+            ("HEADCOUNT_COMMIT_WAIT_MS", "10000"),
+        ];
         let settings = ours.iter().chain(settings).map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         Self::open(directory, settings, clock).await
     }

@@ -141,7 +141,7 @@ async fn every_answer_has_one_outcome_and_they_add_up_also_after_a_restart() {
 
 #[tokio::test]
 async fn who_hangs_up_before_the_answer_is_counted_too() {
-    let app = TestApp::with(&[("HEADCOUNT_COMMIT_WAIT_MS", "10000")]).await;
+    let app = TestApp::start().await;
     shop::open(&app, "acme").await;
     // Somebody else writes the journal: no commit ends.
     let [journal] = headcount::spool::files(&app.directory().join("spool")).unwrap().try_into().unwrap();

@@ -6,7 +6,6 @@ use headcount::clock::Clock;
 use headcount_engine::day::{DAY_MILLIS, Day, Millis};
 use headcount_engine::device::{DeviceId, Pseudonym};
 use headcount_engine::id::OwnerId;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::retention::{check, report};
@@ -307,12 +306,10 @@ async fn the_store_knows_an_erasure_that_the_catalog_has_forgotten() {
     check(&app, "stable", "1.0.0", GONE).await;
     assert_eq!(erase(&acme, GONE).await.status, 200);
     let token = acme.token().to_owned();
-    let app = app
-        .restart_after(|folder| {
-            let catalog = Connection::open(folder.join("catalog.db")).unwrap();
-            assert_eq!(catalog.execute("DELETE FROM device_erasures", []).unwrap(), 1);
-        })
-        .await;
+    let owner = app.app.catalog.snapshot().owner_named(Some("acme")).unwrap().id;
+    app.app.catalog.forget_device_erasures(owner, Millis(i64::MAX)).await.unwrap();
+    let app = app.restart().await;
+    assert_eq!(app.app.catalog.device_erasures().await.unwrap(), []);
     only_what_is_later_counts(&Caller::known(&app, &token), clock.now()).await;
     app.stop().await;
 }

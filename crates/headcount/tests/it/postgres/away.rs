@@ -52,7 +52,7 @@ pub(super) async fn counted(caller: &Caller<'_>) -> (u64, u64) {
 }
 
 pub(super) async fn on(server: &Postgres) -> TestApp {
-    TestApp::with(&[("HEADCOUNT_DATABASE_URL", &server.url()), ("HEADCOUNT_COMMIT_WAIT_MS", "10000")]).await
+    TestApp::with(&[("HEADCOUNT_DATABASE_URL", &server.url())]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
