@@ -10,7 +10,10 @@ use tokio::runtime::{Builder, Runtime};
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// Threads for long computations, one for each processor; cheap to clone.
+/// Threads for long computations, one fewer than there are processors, and at least one; cheap to clone.
+///
+/// A low priority alone does not keep checks from waiting: whoever wakes up on a processor that computes waits until the
+/// kernel's next tick, 4 ms later, and a check has several that wake up one after the other. One processor stays free.
 #[derive(Debug, Clone)]
 pub struct Background(Arc<Threads>);
 
@@ -21,8 +24,9 @@ struct Threads(Option<Runtime>);
 impl Background {
     /// Threads that start when they are needed.
     pub fn new() -> io::Result<Self> {
+        let processors = std::thread::available_parallelism()?.get();
         let threads = Builder::new_current_thread()
-            .max_blocking_threads(std::thread::available_parallelism()?.get())
+            .max_blocking_threads((processors - 1).max(1))
             .thread_name("background")
             .on_thread_start(yield_to_others)
             .build()?;
