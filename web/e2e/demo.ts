@@ -1,10 +1,11 @@
 import { test as base, expect, type Page } from "@playwright/test";
 
 /** What every test has: a page of the demo's dashboard, on which nothing may go wrong. */
-export const test = base.extend<{ dashboard: Page }>({
+export const test = base.extend<{ dashboard: Page; faults: string[] }>({
   baseURL: async ({}, use) => use(required("DEMO_URL")),
-  dashboard: async ({ page }, use) => {
-    const faults: string[] = [];
+  /** What went wrong so far; a test that provokes something takes it out. */
+  faults: async ({}, use) => use([]),
+  dashboard: async ({ page, faults }, use) => {
     page.on("console", (message) => {
       // A refused script or style is such an error, too. Who is not signed in yet is told so by a 401.
       if (message.type() === "error" && !message.text().includes("status of 401")) faults.push(message.text());

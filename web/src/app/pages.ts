@@ -8,6 +8,9 @@ export const PAGES = [
   { path: "/audience", title: "Audience", icon: "audience" },
   { path: "/live", title: "Live", icon: "live" },
   { path: "/attention", title: "Attention", icon: "attention" },
+  { path: "/catalog", title: "Catalog", icon: "catalog" },
+  { path: "/people", title: "People", icon: "people" },
+  { path: "/preferences", title: "Settings", icon: "settings" },
 ] as const satisfies readonly {
   path: string;
   title: string;

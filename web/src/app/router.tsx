@@ -78,8 +78,36 @@ const attention = createRoute({
   component: lazyRouteComponent(() => import("../pages/Attention"), "Attention"),
 });
 
+const catalog = createRoute({
+  getParentRoute: () => shell,
+  path: "/catalog",
+  component: lazyRouteComponent(() => import("../pages/catalog/Catalog"), "Catalog"),
+});
+
+const releases = createRoute({
+  getParentRoute: () => shell,
+  path: "/catalog/$app",
+  component: lazyRouteComponent(() => import("../pages/catalog/Releases"), "Releases"),
+});
+
+const people = createRoute({
+  getParentRoute: () => shell,
+  path: "/people",
+  component: lazyRouteComponent(() => import("../pages/people/People"), "People"),
+});
+
+const preferences = createRoute({
+  getParentRoute: () => shell,
+  path: "/preferences",
+  component: lazyRouteComponent(() => import("../pages/settings/Settings"), "Settings"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([overview, versions, platforms, audience, live, attention])]),
+  routeTree: root.addChildren([
+    signIn,
+    setUp,
+    shell.addChildren([overview, versions, platforms, audience, live, attention, catalog, releases, people, preferences]),
+  ]),
   parseSearch: parseQuery,
   stringifySearch: stringifyQuery,
   defaultPreload: "intent",

@@ -3,7 +3,7 @@ import { createTheme } from "@mantine/core";
 /** How everything looks; `build/theme-styles.ts` makes a style sheet of it. */
 export const theme = createTheme({
   primaryColor: "indigo",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: { light: 7, dark: 7 },
   autoContrast: true,
   defaultRadius: "md",
   cursorType: "pointer",

@@ -1,8 +1,8 @@
 import { Alert, Title } from "@mantine/core";
-import type { FormEvent, ReactNode } from "react";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect } from "react";
 
-import { Refused } from "../api/refused";
+import type { Refused } from "../api/refused";
+import { useSubmit } from "../parts/use-submit";
 import classes from "./Door.module.css";
 
 interface DoorProps {
@@ -16,27 +16,13 @@ interface DoorProps {
 
 /** The frame of the pages in front of the dashboard: one form in the middle. */
 export function Door({ title, onSubmit, children, below }: DoorProps) {
-  const [isBusy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<Refused>();
+  const { isBusy, refused, onSubmit: submit } = useSubmit(onSubmit);
   useEffect(() => {
     document.title = `${title} · Headcount`;
   }, [title]);
-
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    setBusy(true);
-    setRefused(undefined);
-    try {
-      await onSubmit(new FormData(event.currentTarget));
-    } catch (error) {
-      setRefused(error instanceof Refused ? error : Refused.unreachable());
-    }
-    setBusy(false);
-  }
-
   return (
     <main className={classes["door"]}>
-      <form className={classes["form"]} onSubmit={(event) => void submit(event)}>
+      <form className={classes["form"]} onSubmit={submit}>
         <img src="/icon.svg" alt="" width={40} height={40} />
         <Title order={1}>{title}</Title>
         {refused !== undefined && refused.field === undefined && (
@@ -47,10 +33,4 @@ export function Door({ title, onSubmit, children, below }: DoorProps) {
       </form>
     </main>
   );
-}
-
-/** What a form has under that name. */
-export function field(form: FormData, name: string): string {
-  const value = form.get(name);
-  return typeof value === "string" ? value : "";
 }

@@ -3,7 +3,8 @@ import { Link, useRouter } from "@tanstack/react-router";
 
 import { setUp } from "../api/session";
 import { SIGN_IN } from "../app/pages";
-import { Door, field } from "./Door";
+import { field } from "../parts/use-submit";
+import { Door } from "./Door";
 
 /** Creates the first administrator, once. */
 export function SetUp() {

@@ -4,7 +4,8 @@ import { Link, useRouter, useSearch } from "@tanstack/react-router";
 import { signIn } from "../api/session";
 import { parseArrival } from "../app/arrival";
 import { SET_UP } from "../app/pages";
-import { Door, field } from "./Door";
+import { field } from "../parts/use-submit";
+import { Door } from "./Door";
 
 /** Signs a user in, and goes where they wanted to. */
 export function SignIn() {

@@ -15,6 +15,8 @@ export interface Column<Row> {
   /** How rows are ordered by it; without it numbers by size and texts as texts. */
   compare?: (left: Row, right: Row) => number;
   isNumber?: boolean;
+  /** Whether there is nothing to order rows by. */
+  isPlain?: boolean;
 }
 
 interface TableProps<Row> {
@@ -28,6 +30,8 @@ interface TableProps<Row> {
   onPick?: { label: (row: Row) => string; pick: (row: Row) => void; isPicked?: (row: Row) => boolean };
   /** Rows beyond these are shown on demand. */
   most?: number;
+  /** What stands in place of rows where there is none. */
+  empty?: string;
 }
 
 interface Order {
@@ -36,11 +40,12 @@ interface Order {
 }
 
 /** The one table: sorted by its headings, its first cells may be pressed, and it scrolls within itself where it is narrow. */
-export function Table<Row>({ caption, columns, rows, identity, onPick, most = 50 }: TableProps<Row>) {
+export function Table<Row>({ caption, columns, rows, identity, onPick, most = 50, empty }: TableProps<Row>) {
   const [order, setOrder] = useState<Order>();
   const [isWhole, setWhole] = useState(false);
   const sorted = inOrder(rows, columns, order);
   const shown = isWhole ? sorted : sorted.slice(0, most);
+  if (rows.length === 0 && empty !== undefined) return <p className={classes["empty"]}>{empty}</p>;
   return (
     <div className={classes["frame"]} tabIndex={0} role="region" aria-label={caption}>
       <Grid className={classes["table"] ?? ""} verticalSpacing={6}>
@@ -112,6 +117,13 @@ interface HeadingProps<Row> {
 }
 
 function Heading<Row>({ column, at, order, onOrder }: HeadingProps<Row>) {
+  if (column.isPlain === true) {
+    return (
+      <Grid.Th>
+        <span className="for-readers">{column.title}</span>
+      </Grid.Th>
+    );
+  }
   const isOrder = order?.column === at;
   // Numbers begin with the greatest.
   const isDescending = isOrder ? !order.isDescending : column.isNumber === true;

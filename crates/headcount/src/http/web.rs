@@ -14,7 +14,19 @@ use rust_embed::RustEmbed;
 pub(super) const ROUTE: &str = "(dashboard)";
 
 /// What the addresses of pages begin with. The router in `web/src/app/router.tsx` has the pages themselves.
-const PAGES: [&str; 8] = ["", "sign-in", "set-up", "versions", "platforms", "audience", "live", "attention"];
+const PAGES: [&str; 11] = [
+    "",
+    "sign-in",
+    "set-up",
+    "versions",
+    "platforms",
+    "audience",
+    "live",
+    "attention",
+    "catalog",
+    "people",
+    "preferences",
+];
 
 /// The page that shows all others.
 const INDEX: &str = "index.html";

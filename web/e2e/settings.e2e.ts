@@ -1,0 +1,54 @@
+import { expectAccessible } from "./accessible";
+import { expect, open, test } from "./demo";
+
+test("settings hold at once, and are shown as they are after a reload", async ({ dashboard: page, request }) => {
+  const check = new URLSearchParams({ app_name: "pulse", version: "7.30", channel: "stable", platform: "android", arch: "arm64" });
+  const outcome = async (headers: Record<string, string>) =>
+    (await request.get(`/checkVersion?${check}`, { headers })).headers()["headcount"];
+
+  await open(page, "/preferences");
+  const strict = page.getByLabel("Refuse device ids that look personal");
+  await strict.check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect.poll(() => outcome({ "X-Device-ID": "somebody-192.168.0.17" })).toBe("recorded");
+  await expect.poll(() => outcome({ "X-Device-ID": "192.168.0.17" })).toBe("skipped; reason=bad-device");
+  await page.reload();
+  await open(page, "/preferences");
+  await expect(strict).toBeChecked();
+  await strict.uncheck();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect.poll(() => outcome({ "X-Device-ID": "192.168.0.17" })).toBe("recorded");
+});
+
+test("an app is no longer counted, and then again", async ({ dashboard: page, request }) => {
+  const check = new URLSearchParams({ app_name: "relay", version: "1.0.0", channel: "stable", platform: "linux", arch: "amd64" });
+  const outcome = async () =>
+    (await request.get(`/checkVersion?${check}`, { headers: { "X-Device-ID": "a-relay-on-a-hill" } })).headers()["headcount"];
+  await open(page, "/preferences");
+  const counted = page.getByLabel("Count the checks of relay");
+  await counted.uncheck();
+  await expect.poll(outcome).toBe("skipped; reason=disabled");
+  await counted.check();
+  await expect.poll(outcome).toBe("recorded");
+});
+
+test("a password that is not typed twice the same changes nothing", async ({ dashboard: page }) => {
+  await open(page, "/preferences");
+  const again = page.getByLabel("Once more");
+  await page.getByRole("textbox", { name: "New password" }).fill("a long walk along the river");
+  await again.fill("a short walk");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await expect(page.getByText("The two are not equal.")).toBeVisible();
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const [name, width] of [["a wide screen", 1440], ["a phone", 360]] as const) {
+    test(`the settings keep WCAG 2.1 AA in the ${colorScheme} theme on ${name}`, async ({ dashboard: page }) => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      await open(page, "/preferences");
+      await expect(page.getByRole("heading", { name: "Counted apps" })).toBeVisible();
+      await expectAccessible(page);
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import { useCaller } from "../../app/rights";
+import { Stacked } from "../../parts/Layout";
+import { PageHead } from "../../parts/PageHead";
+import { Account } from "./Account";
+import { Counting } from "./Counting";
+import { CountedApps } from "./CountedApps";
+
+/** What the signed-in user settles: which devices are counted and for how long, and the own account. */
+export function Settings() {
+  const caller = useCaller();
+  return (
+    <>
+      <PageHead title="Settings" about="Changes hold within a second, on all servers of this installation." />
+      <Stacked>
+        {caller.is_admin && (
+          <>
+            <Counting />
+            <CountedApps />
+          </>
+        )}
+        <Account />
+      </Stacked>
+    </>
+  );
+}
