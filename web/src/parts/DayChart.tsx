@@ -1,7 +1,7 @@
 import { useElementSize } from "@mantine/hooks";
 import { type KeyboardEvent, type PointerEvent, useState } from "react";
 
-import { longDay } from "../view/days";
+import { dayOf, longDay } from "../view/days";
 import { compact, percent, whole } from "../view/numbers";
 import classes from "./DayChart.module.css";
 import { Axes } from "./DayChartAxes";
@@ -45,14 +45,16 @@ export interface DayChartProps {
   height?: number;
 }
 
-/** Numbers over days. Moving over it, or the arrow keys, go from day to day. */
+/** Numbers over days, the last of which may not be over. Moving over it, or the arrow keys, go from day to day. */
 export function DayChart(props: DayChartProps) {
   const { points, lines, label, isShare = false, marks = [], height = 260 } = props;
   const { ref, width } = useElementSize();
   const [at, setAt] = useState<number>();
   const drawing = draw(props, width, height);
+  const today = dayOf(new Date());
+  const isOpen = props.naming === undefined && points.at(-1)?.date === today;
   const told = at === undefined ? undefined : points[at];
-  const long = props.naming?.long ?? ((date: string) => `${longDay(date)} (UTC)`);
+  const long = props.naming?.long ?? ((date: string) => `${longDay(date)} (UTC)${date === today ? ", so far" : ""}`);
   const format = isShare ? percent : whole;
 
   function move(event: PointerEvent) {
@@ -94,21 +96,7 @@ export function DayChart(props: DayChartProps) {
             short={props.naming?.short}
           />
           {drawing.lines.map((line) => (
-            <g key={line.name}>
-              {line.area !== undefined && <path d={line.area} fill={line.color} fillOpacity={0.5} />}
-              <path
-                d={linePath(line.places)}
-                fill="none"
-                stroke={line.color}
-                strokeWidth={2}
-                strokeLinejoin="round"
-                strokeDasharray={line.isFaint ? "2 5" : undefined}
-                strokeLinecap="round"
-              />
-              {line.alone.map(([x, y]) => (
-                <circle key={x} cx={x} cy={y} r={3} fill={line.color} />
-              ))}
-            </g>
+            <DrawnLine key={line.name} line={line} isOpen={isOpen} />
           ))}
           {at !== undefined && <Cursor drawing={drawing} at={at} />}
         </svg>
@@ -116,17 +104,40 @@ export function DayChart(props: DayChartProps) {
           <Told drawing={drawing} at={at} title={long(told.date)} point={told} lines={lines} format={format} />
         )}
       </div>
-      {lines.length > 1 && (
-        <ul className={classes["legend"]}>
-          {lines.map((line) => (
-            <li key={line.name}>
-              <Swatch color={line.color} isFaint={line.isFaint ?? false} />
-              {line.title}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Legend lines={lines.length > 1 ? lines : []} isOpen={isOpen} />
     </div>
+  );
+}
+
+/** What the colours stand for, and that the last day still grows. */
+function Legend({ lines, isOpen }: { lines: readonly Line[]; isOpen: boolean }) {
+  if (lines.length === 0 && !isOpen) return null;
+  return (
+    <ul className={classes["legend"]}>
+      {lines.map((line) => (
+        <li key={line.name}>
+          <Swatch color={line.color} isFaint={line.isFaint ?? false} />
+          {line.title}
+        </li>
+      ))}
+      {isOpen && <li className={classes["open"]}>Dotted: today, which is not over (UTC)</li>}
+    </ul>
+  );
+}
+
+/** A line; what leads to a day that is not over is dotted. */
+function DrawnLine({ line, isOpen }: { line: Drawing["lines"][number]; isOpen: boolean }) {
+  const whole = isOpen ? line.places.slice(0, -1) : line.places;
+  const look = { fill: "none", stroke: line.color, strokeWidth: 2, strokeLinejoin: "round", strokeLinecap: "round" } as const;
+  return (
+    <g>
+      {line.area !== undefined && <path d={line.area} fill={line.color} fillOpacity={0.5} />}
+      <path d={linePath(whole)} strokeDasharray={line.isFaint ? "2 5" : undefined} {...look} />
+      {isOpen && <path d={linePath(line.places.slice(-2))} strokeDasharray="0.1 4.5" {...look} />}
+      {line.alone.map(([x, y]) => (
+        <circle key={x} cx={x} cy={y} r={3} fill={line.color} />
+      ))}
+    </g>
   );
 }
 

@@ -3,14 +3,16 @@ import { Figures } from "../../parts/Layout";
 import type { Trend } from "../../parts/TrendChart";
 import { dayOf, length, shortDay } from "../../view/days";
 import { change, percent, share, UNKNOWN, whole } from "../../view/numbers";
+import { lastWhole } from "../../view/use-last-day";
 
 /** The numbers that one looks for first. */
 export function Headline({ trend }: { trend: Trend }) {
   const { summary, previous, definitions } = trend;
   const days = length(trend.from, trend.to);
   const against = days === 1 ? "against the day before" : `against the ${days} days before`;
-  const day = lastWhole(trend);
-  const of = day === undefined ? "" : ` on ${shortDay(day.date)}`;
+  const day = lastWhole(trend.days);
+  const today = dayOf(new Date());
+  const of = day === undefined ? "" : day.date === today ? " so far today" : ` on ${shortDay(day.date)}`;
   return (
     <Figures>
       <Figure
@@ -57,10 +59,4 @@ export function Headline({ trend }: { trend: Trend }) {
 function changed(now: number | null | undefined, before: number | null | undefined, against: string) {
   const by = change(now, before);
   return by === UNKNOWN ? { note: "the period before is not known" } : { change: { by, against } };
-}
-
-/** The last day that is over; the range's last one where there is no other. */
-function lastWhole({ days }: Trend): Trend["days"][number] | undefined {
-  const today = dayOf(new Date());
-  return days.findLast((day) => day.date < today && day.devices != null) ?? days.at(-1);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Line, at_noon, csv, import, numbers};
+use super::{Line, TODAY, at_noon, csv, import, numbers};
 use crate::app::{Caller, TestApp};
 use crate::http::shop;
 
@@ -95,4 +95,57 @@ async fn a_platform_that_falls_behind_is_named() {
     assert_eq!(findings(&caller, "").await, expected);
     // Beside nothing there is nothing to compare with.
     assert_eq!(findings(&caller, "?platforms=linux").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_release_that_arrives_slower_than_those_before_it_is_named() {
+    let (app, _clock) = at_noon().await;
+    let caller = open(&app).await;
+    let versions = ["1.3.0", "2.0.0", "2.1.0", "2.2.0"];
+    // Each is a week old on a day whose checks are known.
+    for (version, published, ago) in [("2.0.0", 25, 18), ("2.1.0", 18, 11), ("2.2.0", 8, 1)] {
+        let on = format!("{}T10:00:00Z", TODAY.plus(-published));
+        shop::release(&caller, &shop::on_stable(version, &json!({ "published_at": on }))).await;
+        let moved = if version == "2.2.0" { 30 } else { 80 };
+        let before = versions[versions.iter().position(|one| *one == version).unwrap() - 1];
+        let devices = devices(0..100);
+        let line = |(at, device)| -> Line<'_> {
+            let (version, is_latest) = if at < moved { (version, true) } else { (before, false) };
+            (ago, 8, "myapp", device, version, "stable", "darwin", "amd64", Some(is_latest))
+        };
+        import(&caller, &devices.iter().map(String::as_str).enumerate().map(line).collect::<Vec<_>>()).await;
+    }
+    let expected = json!([{
+        "kind": "slow-release", "app": "myapp", "subject": "2.2.0", "weight": 0.5,
+        "sentence": "30.0 % of the devices of myapp on stable ran 2.2.0 7 days after its publication; at the same age of the \
+                     2 releases before it, 80.0 %.",
+        "numbers": {
+            "age_days": 7.0, "adopted_share": 0.3, "earlier_adopted_share": 0.8, "earlier_releases": 2.0, "devices": 100.0,
+        },
+        "filters": {"apps": ["myapp"], "channels": ["stable"], "versions": ["2.2.0"]},
+    }]);
+    assert_eq!(findings(&caller, "").await, expected);
+    // Of the platform without devices there is nothing to compare.
+    assert_eq!(findings(&caller, "?platforms=linux").await, json!([]));
+}
+
+#[tokio::test]
+async fn checks_that_are_fewer_than_on_the_same_weekday_are_named() {
+    let (app, _clock) = at_noon().await;
+    let caller = open(&app).await;
+    for (ago, count) in [(22, 60), (15, 60), (8, 60), (2, 5), (1, 15)] {
+        let devices = devices(0..count);
+        let line = |device| -> Line<'_> { (ago, 8, "myapp", device, "1.3.0", "stable", "darwin", "amd64", Some(true)) };
+        import(&caller, &devices.iter().map(String::as_str).map(line).collect::<Vec<_>>()).await;
+    }
+    let expected = json!([{
+        "kind": "fewer-checks", "app": "myapp", "subject": "myapp", "weight": 0.75,
+        "sentence": "myapp had 15 checks on the last whole day, and 60 on the same weekday of the 3 weeks before, on average.",
+        "numbers": {"checks": 15.0, "earlier_checks": 60.0, "weeks": 3.0}, "filters": {"apps": ["myapp"]},
+    }]);
+    assert_eq!(findings(&caller, "").await, expected);
+    // The day before had few as well, but nothing is known of its weekday.
+    let before = TODAY.plus(-2);
+    let reply = caller.get(&format!("/telemetry/attention?from={before}&to={before}")).await;
+    assert_eq!((reply.status, &reply.json()["findings"]), (200, &json!([])));
 }
