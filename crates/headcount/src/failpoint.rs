@@ -1,7 +1,8 @@
-//! Named points at which a test ends the process, as a kill at just that moment would.
+//! Named points at which a test ends the process, as a kill at just that moment would; and defects that it plants, so
+//! that it is seen to find them.
 //!
 //! They are there with the feature `failpoints` only, which no release can be built with. `FAILPOINT=row-written@8` ends
-//! the process where it comes to that point for the eighth time.
+//! the process where it comes to that point for the eighth time; `DEFECT=list-not-filtered` plants that defect.
 
 #[cfg(all(feature = "failpoints", not(debug_assertions)))]
 compile_error!("the feature `failpoints` is for tests: a release is built without it");
@@ -29,6 +30,41 @@ pub enum Point {
     /// The tables of the catalog are those of this build, and nothing was read from them.
     CatalogMigrated,
 }
+
+/// Mistakes by which somebody sees or does what is another's: THE list of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Defect {
+    /// A question names what was not granted to the caller, and is answered.
+    FilterNotChecked,
+    /// What is looked up by its id may be another owner's.
+    OwnerMissingInKey,
+    /// A list has what was not granted to the caller.
+    ListNotFiltered,
+    /// A token is good for every route that any token may call.
+    TokenScopeIgnored,
+    /// The sessions of a deleted user go on.
+    DeletedUserStillValid,
+}
+
+/// Whether that defect is there.
+#[cfg(feature = "failpoints")]
+pub(crate) fn is_planted(defect: Defect) -> bool {
+    *PLANTED == Some(defect)
+}
+
+/// No defect is there in this build.
+#[cfg(not(feature = "failpoints"))]
+pub(crate) const fn is_planted(_defect: Defect) -> bool {
+    false
+}
+
+/// The defect that this process has.
+#[cfg(feature = "failpoints")]
+static PLANTED: std::sync::LazyLock<Option<Defect>> = std::sync::LazyLock::new(|| {
+    #[expect(clippy::disallowed_methods, reason = "it is no setting of the server")]
+    std::env::var("DEFECT").ok()?.parse().ok()
+});
 
 /// Ends the process here, if it was told to.
 #[cfg(feature = "failpoints")]

@@ -85,14 +85,23 @@ impl Reach {
         self.holder().map(|holder| holder.to_string()).unwrap_or_default()
     }
 
-    /// Whether it has that resource. One that does not exist was granted to nobody.
-    pub(super) async fn has(self, transaction: &mut Transaction<'_, Any>, resource: Id) -> Result<bool, Error> {
+    /// Whether it has that resource of that kind. One that does not exist was granted to nobody.
+    pub(super) async fn has(
+        self,
+        transaction: &mut Transaction<'_, Any>,
+        kind: Kind,
+        resource: Id,
+    ) -> Result<bool, Error> {
         let Some(holder) = self.holder() else { return Ok(true) };
-        let found = sqlx::query("SELECT 1 FROM grants WHERE holder_id = $1 AND resource_id = $2")
-            .bind(holder.to_string())
-            .bind(resource.to_string())
-            .fetch_optional(&mut **transaction)
-            .await?;
+        let found = sqlx::query(
+            "SELECT 1 FROM grants g JOIN resources r ON r.id = g.resource_id \
+             WHERE g.holder_id = $1 AND g.resource_id = $2 AND r.kind = $3",
+        )
+        .bind(holder.to_string())
+        .bind(resource.to_string())
+        .bind(kind.as_str())
+        .fetch_optional(&mut **transaction)
+        .await?;
         Ok(found.is_some())
     }
 }

@@ -8,6 +8,7 @@ use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::kind::{Kind, ResourceName};
 use crate::error::{Code, Error};
+use crate::failpoint::{Defect, is_planted};
 
 /// Gives a free name to a new resource or to one that is renamed: nobody keeps it as an alias.
 ///
@@ -73,12 +74,16 @@ pub(super) async fn current(
     kind: Kind,
     resource: Id,
 ) -> Result<Option<String>, Error> {
-    let row =
-        sqlx::query("SELECT name FROM resources WHERE id = $1 AND owner_id = $2 AND kind = $3 AND deleted_at IS NULL")
-            .bind(resource.to_string())
-            .bind(owner.to_string())
-            .bind(kind.as_str())
-            .fetch_optional(&mut **transaction)
-            .await?;
+    let statement = if is_planted(Defect::OwnerMissingInKey) {
+        "SELECT name FROM resources WHERE id = $1 AND $2 <> '' AND kind = $3 AND deleted_at IS NULL"
+    } else {
+        "SELECT name FROM resources WHERE id = $1 AND owner_id = $2 AND kind = $3 AND deleted_at IS NULL"
+    };
+    let row = sqlx::query(statement)
+        .bind(resource.to_string())
+        .bind(owner.to_string())
+        .bind(kind.as_str())
+        .fetch_optional(&mut **transaction)
+        .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }

@@ -8,6 +8,7 @@ use sqlx::{Any, Row as _, Transaction};
 
 use crate::catalog::files::File;
 use crate::catalog::grants::Reach;
+use crate::catalog::kind::Kind;
 use crate::catalog::{Catalog, fresh_id, snapshot};
 use crate::error::{Code, Error};
 
@@ -176,7 +177,7 @@ async fn app_named(
     let app = names.apps.resolve(name);
     if reach.is_limited() {
         return match app {
-            Some(app) if reach.has(transaction, app).await? => Ok(app),
+            Some(app) if reach.has(transaction, Kind::App, app).await? => Ok(app),
             _ => Err(reach.no_such_app()),
         };
     }

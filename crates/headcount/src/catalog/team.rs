@@ -14,6 +14,7 @@ use crate::catalog::rights::Rights;
 use crate::catalog::users::id;
 use crate::catalog::{Catalog, fresh_id};
 use crate::error::{Code, Error};
+use crate::failpoint::{Defect, is_planted};
 use crate::password::PasswordHash;
 
 /// What a team user may do, and with which resources.
@@ -172,8 +173,13 @@ impl Catalog {
         }
         self.note(&mut transaction, by, ("user", "delete"), user).await?;
         grants::forget_holder(&mut transaction, user).await?;
-        // The sessions go with their user.
-        sqlx::query("DELETE FROM users WHERE id = $1").bind(user.to_string()).execute(&mut *transaction).await?;
+        let statement = if is_planted(Defect::DeletedUserStillValid) {
+            "UPDATE users SET owner_id = id WHERE id = $1"
+        } else {
+            // The sessions go with their user.
+            "DELETE FROM users WHERE id = $1"
+        };
+        sqlx::query(statement).bind(user.to_string()).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(true)
     }

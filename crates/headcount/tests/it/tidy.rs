@@ -28,8 +28,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "address", "app", "catalog", "clock", "config", "error", "keep", "password", "record", "report", "ship",
-            "spool", "store",
+            "address",
+            "app",
+            "catalog",
+            "clock",
+            "config",
+            "error",
+            "failpoint",
+            "keep",
+            "password",
+            "record",
+            "report",
+            "ship",
+            "spool",
+            "store",
         ],
     ),
     (

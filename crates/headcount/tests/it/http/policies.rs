@@ -15,7 +15,7 @@ use crate::app::{Caller, Reply, TestApp};
 use crate::http::shop;
 
 /// Who may call what, as it was agreed on. A new route, or another policy, is another line.
-const AGREED: &str = "\
+pub(super) const AGREED: &str = "\
 DELETE /app/delete: administrators, team users with `apps.delete`
 DELETE /arch/delete: administrators, team users with `archs.delete`
 DELETE /channel/delete: administrators, team users with `channels.delete`
