@@ -59,6 +59,36 @@ test("a token is shown once, reads the numbers, and is refused once it is revoke
   expect((await request.get("/telemetry", { headers })).status()).toBe(401);
 });
 
+test("a team user is signed out everywhere, and the audit log says by whom", async ({ dashboard: page, browser }) => {
+  await open(page, "/people");
+  const dialog = page.getByRole("dialog");
+  await page.getByRole("button", { name: "New user" }).click();
+  await dialog.getByLabel("Username").fill("kim");
+  await dialog.getByRole("textbox", { name: "Password" }).fill("a loud morning in March");
+  await dialog.getByRole("button", { name: "Create" }).click();
+  const theirs = await (await browser.newContext()).newPage();
+  await theirs.goto(new URL("/", page.url()).href);
+  await signIn(theirs, "a loud morning in March", "kim");
+  await expect(theirs.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible();
+
+  await page.getByRole("button", { name: "Sessions of kim" }).click();
+  await expect(dialog.getByRole("row", { name: / browser Mozilla/ })).toHaveCount(1);
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Sign kim out everywhere" }).click();
+  await page.getByRole("dialog", { name: "Sign kim out everywhere" }).getByRole("button", { name: "Sign out everywhere" }).click();
+  await expect(dialog.getByText("Signed in nowhere.")).toBeVisible();
+  await theirs.reload();
+  await expect(theirs.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await theirs.context().close();
+
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Delete the user kim" }).click();
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByRole("row", { name: /^kim / })).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByRole("row", { name: /demo browser delete user kim$/ })).toHaveCount(1);
+});
+
 for (const colorScheme of ["light", "dark"] as const) {
   for (const [name, width] of [["a wide screen", 1440], ["a phone", 360]] as const) {
     test(`the people keep WCAG 2.1 AA in the ${colorScheme} theme on ${name}`, async ({ dashboard: page }) => {

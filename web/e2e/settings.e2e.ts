@@ -32,6 +32,30 @@ test("an app is no longer counted, and then again", async ({ dashboard: page, re
   await expect.poll(outcome).toBe("recorded");
 });
 
+test("a device is found by its id, and erased for good", async ({ dashboard: page, request }) => {
+  const check = new URLSearchParams({ app_name: "pulse", version: "7.30", channel: "stable", platform: "android", arch: "arm64" });
+  const answer = await request.get(`/checkVersion?${check}`, { headers: { "X-Device-ID": "a-phone-to-be-forgotten" } });
+  expect(answer.headers()["headcount"]).toBe("recorded");
+  await open(page, "/preferences");
+  const panel = page.getByRole("region", { name: "One device" });
+  await panel.getByLabel("Device id").fill("a-phone-to-be-forgotten");
+  await expect(async () => {
+    await panel.getByRole("button", { name: "Find" }).click();
+    await expect(panel.getByRole("row", { name: / pulse 7\.30 \w+ stable android arm64$/ })).toBeVisible({ timeout: 1000 });
+  }).toPass();
+  await expectAccessible(page);
+  await panel.getByRole("button", { name: "Erase the device a-phone-to-be-forgotten" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Erase this device" }).click();
+  await expect(panel.getByText(/^It was erased on /)).toBeVisible();
+  await panel.getByRole("button", { name: "Find" }).click();
+  await expect(panel.getByText("Nothing is known of this device.")).toBeVisible();
+});
+
+test("the own sessions are listed, this one among them", async ({ dashboard: page }) => {
+  await open(page, "/preferences");
+  await expect(page.getByRole("row", { name: / browser, this one Mozilla/ })).toHaveCount(1);
+});
+
 test("a password that is not typed twice the same changes nothing", async ({ dashboard: page }) => {
   await open(page, "/preferences");
   const again = page.getByLabel("Once more");

@@ -35,6 +35,11 @@ const LONG = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
 });
 
+/** A moment of the API as in a table: `2026-11-03 09:30`, in UTC. */
+export function minute(moment: string): string {
+  return moment.slice(0, 16).replace("T", " ");
+}
+
 /** As on an axis: `3 Nov`. */
 export function shortDay(day: Day): string {
   return SHORT.format(new Date(day));

@@ -2,6 +2,7 @@ import { Stacked } from "../../parts/Layout";
 import { Notice } from "../../parts/Notice";
 import { PageHead } from "../../parts/PageHead";
 import { useCaller } from "../../app/rights";
+import { AuditLog } from "./AuditLog";
 import { Team } from "./Team";
 import { Tokens } from "./Tokens";
 
@@ -16,6 +17,7 @@ export function People() {
           <>
             <Team />
             <Tokens />
+            <AuditLog />
           </>
         ) : (
           <Notice title="Only the administrator sees this" icon="people">

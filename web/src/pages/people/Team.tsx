@@ -8,10 +8,12 @@ import { body, server } from "../../api/server";
 import { useWrite } from "../../api/write";
 import { Answer } from "../../parts/Answer";
 import { Confirmed } from "../../parts/Confirmed";
+import { Dialog } from "../../parts/Dialog";
 import { Panel } from "../../parts/Panel";
 import { RowActions } from "../../parts/RowActions";
 import { Table } from "../../parts/Table";
 import { summary } from "./grants";
+import { Sessions, SignOutEverywhere } from "./Sessions";
 import { UserForm } from "./UserForm";
 
 type User = Wire["TeamUserRow"];
@@ -20,9 +22,13 @@ type User = Wire["TeamUserRow"];
 export function Team() {
   const answer = useQuery(read("/users/list"));
   const [form, setForm] = useState<User | "new">();
+  const [watched, setWatched] = useState<User>();
   const remove = useWrite((id: string) => body(server.DELETE("/user/delete", { body: { id } })), "/users/list");
   const actions = (user: User) => (
     <RowActions>
+      <Button variant="subtle" size="compact-sm" aria-label={`Sessions of ${user.username}`} onClick={() => setWatched(user)}>
+        Sessions
+      </Button>
       <Button variant="subtle" size="compact-sm" aria-label={`Edit the user ${user.username}`} onClick={() => setForm(user)}>
         Edit
       </Button>
@@ -54,6 +60,19 @@ export function Team() {
         )}
       </Answer>
       <UserForm user={form} onClose={() => setForm(undefined)} />
+      <Dialog
+        title={`Sessions of ${watched?.username ?? ""}`}
+        isOpen={watched !== undefined}
+        onClose={() => setWatched(undefined)}
+        size="xl"
+      >
+        {watched !== undefined && (
+          <>
+            <Sessions of={watched} />
+            <SignOutEverywhere of={watched} />
+          </>
+        )}
+      </Dialog>
     </Panel>
   );
 }
