@@ -48,6 +48,14 @@ pub struct Login {
     pub password: String,
 }
 
+/// The OpenID Connect provider that browsers may log in with, too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Provider {
+    /// What it is called; `null` where there is none.
+    pub provider: Option<String>,
+}
+
 /// A fresh session.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

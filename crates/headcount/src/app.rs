@@ -20,6 +20,7 @@ use crate::http;
 use crate::http::live::Streams;
 use crate::http::server::Gate;
 use crate::keep::{self, Keeper};
+use crate::oidc::Provider;
 use crate::password::Passwords;
 use crate::private;
 use crate::record::Recorder;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub catalog: Arc<Catalog>,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
+    /// The provider that users may sign in with, too.
+    pub provider: Option<Provider>,
     /// Takes what is counted.
     pub recorder: Recorder,
     /// Which versions that the catalog does not know are counted by name.
@@ -159,6 +162,7 @@ impl App {
         let threads = Mutex::new(Some(Threads { committer, shipper, stop_shipper }));
         let unknown_versions = Mutex::new(UnknownVersions::new(config.unknown_versions_per_day));
         let admission = Admission::new(&config);
+        let provider = config.oidc()?.map(Provider::new).transpose()?;
         let live = Streams::new(config.max_live_streams, config.max_live_streams_per_user);
         Ok(Self(Arc::new(Parts {
             config,
@@ -166,6 +170,7 @@ impl App {
             clock,
             catalog,
             passwords: Passwords::new(),
+            provider,
             recorder,
             unknown_versions,
             admission,

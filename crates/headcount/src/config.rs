@@ -15,6 +15,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use crate::oidc;
 use crate::retention::Retention;
 
 pub use self::dotenv::{parse_dotenv, read_dotenv};
@@ -124,6 +125,16 @@ pub enum ConfigError {
         /// Where it was given.
         source_name: Source,
     },
+    /// A setting that another one needs.
+    #[error("{by} is set and {name} is not; accepted: {accepted}")]
+    Missing {
+        /// The one that is not set.
+        name: &'static str,
+        /// The one that needs it.
+        by: &'static str,
+        /// The form that it has.
+        accepted: &'static str,
+    },
     /// A line of `.env` cannot be read.
     #[error(".env, line {line}: {problem}; accepted: NAME=value, a value with spaces, # or $ in 'single quotes'")]
     Line {
@@ -149,11 +160,42 @@ impl Config {
     ///
     /// # Errors
     /// The first value that does not have its accepted form, and the first name that is not a setting: a variable that
-    /// begins with `HEADCOUNT_`, or any variable of `.env`.
+    /// begins with `HEADCOUNT_`, or any variable of `.env`; and a setting that is missing where another one needs it.
     pub fn load(args: &ServeArgs, env: &Variables, dotenv: &Variables) -> Result<Self, ConfigError> {
         let given = Given { args, env, dotenv };
         given.refuse_unknown_names()?;
-        Self::parse(&given)
+        let config = Self::parse(&given)?;
+        config.oidc()?;
+        Ok(config)
+    }
+
+    /// The provider that users may sign in with, if there is one.
+    ///
+    /// # Errors
+    /// If it is set only in part.
+    pub fn oidc(&self) -> Result<Option<oidc::Settings>, ConfigError> {
+        let Some(issuer) = self.oidc_issuer.clone() else { return Ok(None) };
+        let missing = |name: &'static str, accepted: &'static str| ConfigError::Missing {
+            name,
+            by: "HEADCOUNT_OIDC_ISSUER",
+            accepted,
+        };
+        let client_id = self.oidc_client_id.clone();
+        let client_id = client_id.ok_or_else(|| missing("HEADCOUNT_OIDC_CLIENT_ID", "the id of the client"))?;
+        let url = self.public_url.as_ref();
+        let url =
+            url.ok_or_else(|| missing("HEADCOUNT_PUBLIC_URL", "the origin by which browsers reach the server"))?;
+        Ok(Some(oidc::Settings {
+            issuer,
+            client_id,
+            client_secret: self.oidc_client_secret.clone(),
+            callback: format!("{}{}", url.as_str(), oidc::CALLBACK),
+            name: self.oidc_name.clone(),
+            scopes: self.oidc_scopes.clone(),
+            role_claim: self.oidc_role_claim.clone(),
+            administrator_role: self.oidc_administrator_role.clone(),
+            team_role: self.oidc_team_role.clone(),
+        }))
     }
 
     /// The Redis where the segments live, if they do not live in the data folder.

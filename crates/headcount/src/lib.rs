@@ -19,6 +19,7 @@ pub mod fuzz;
 pub mod http;
 pub mod installation;
 pub mod keep;
+pub mod oidc;
 pub mod password;
 pub mod private;
 pub mod record;

@@ -1313,6 +1313,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say which OpenID Connect provider browsers may log in with, too
+         * @description May be called by anybody, without credentials.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The OpenID Connect provider that browsers may log in with, too. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Provider"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/oidc/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send a browser to the OpenID Connect provider; 404 where there is none
+         * @description May be called by anybody, without credentials.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The path to show afterwards. */
+                    next?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description no content */
+                303: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the browser back from the provider, and log it in as POST /session/create does
+         * @description May be called by anybody, without credentials.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description What the user can be asked for with. */
+                    code?: string | null;
+                    /** @description Why there is no code. */
+                    error?: string | null;
+                    /** @description Who sends it, if the provider says so. */
+                    iss?: string | null;
+                    /** @description Which sign-in it belongs to. */
+                    state?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description no content */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description no content */
+                303: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Why a request failed. */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/privacy/device/find": {
         parameters: {
             query?: never;
@@ -3845,6 +3995,11 @@ export interface components {
             /** @description The name at that time; of a release its app and version, of a session its user. Empty where there is none. */
             name: string;
         };
+        /** @description How to begin. */
+        Begin: {
+            /** @description The path to show afterwards. */
+            next?: string | null;
+        };
         /** @description Devices and requests by the values of one dimension. */
         Breakdown: {
             /** @description The moment that the numbers show, RFC 3339 in UTC: they include every event that this instance recorded before. */
@@ -4176,6 +4331,17 @@ export interface components {
         DeviceNamed: {
             /** @description Its id, as it sends it in `X-Device-ID`. */
             device: string;
+        };
+        /** @description What the provider sends back (RFC 6749, section 4.1.2; RFC 9207). */
+        End: {
+            /** @description What the user can be asked for with. */
+            code?: string | null;
+            /** @description Why there is no code. */
+            error?: string | null;
+            /** @description Who sends it, if the provider says so. */
+            iss?: string | null;
+            /** @description Which sign-in it belongs to. */
+            state?: string | null;
         };
         /** @description Why a request failed. */
         ErrorBody: {
@@ -4776,6 +4942,11 @@ export interface components {
         PlatformUpdated: {
             /** @description Always true. */
             "updatePlatformResult.Updated": boolean;
+        };
+        /** @description The OpenID Connect provider that browsers may log in with, too. */
+        Provider: {
+            /** @description What it is called; `null` where there is none. */
+            provider?: string | null;
         };
         /** @description How good the numbers are: what was not counted, which ids are no ids of one device, what was asked for in vain. */
         Quality: {

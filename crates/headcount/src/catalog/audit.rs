@@ -57,6 +57,8 @@ pub enum Via {
     Token,
     /// The setup token or the signup key.
     Key,
+    /// What an OpenID Connect provider says.
+    Provider,
     /// The command line of the server.
     CommandLine,
 }
@@ -68,6 +70,7 @@ impl Via {
             Self::Session(kind) => kind.as_str(),
             Self::Token => "token",
             Self::Key => "key",
+            Self::Provider => "provider",
             Self::CommandLine => "command line",
         }
     }

@@ -8,6 +8,7 @@ mod database;
 pub mod erasures;
 pub mod files;
 pub mod grants;
+pub mod identities;
 mod kept;
 pub mod kind;
 mod names;

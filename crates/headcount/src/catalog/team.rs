@@ -65,6 +65,24 @@ impl Catalog {
         let by = by.into();
         let owner = by.owner;
         let mut transaction = self.begin_write().await?;
+        let inserted = self.insert_team_user(&mut transaction, owner, (name, password), &permissions.rights).await?;
+        let id = inserted.ok_or_else(name_taken)?;
+        if let Some(kind) = grants::replace(&mut transaction, owner, id, &permissions.granted).await? {
+            return Err(not_of_yours(kind));
+        }
+        self.note(&mut transaction, by, ("user", "create"), id).await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    /// Creates a team user without grants; nothing if a user has that name.
+    pub(super) async fn insert_team_user(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        owner: OwnerId,
+        (name, password): (&UserName, &PasswordHash),
+        rights: &Rights,
+    ) -> Result<Option<Id>, Error> {
         let id = fresh_id();
         let inserted = sqlx::query(
             "INSERT INTO users (id, name, password, role, owner_id, rights, created_at, updated_at) \
@@ -74,19 +92,11 @@ impl Catalog {
         .bind(name.as_str())
         .bind(password.as_str())
         .bind(owner.to_string())
-        .bind(permissions.rights.stored())
+        .bind(rights.stored())
         .bind(self.clock.now().0)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
-        if inserted.rows_affected() == 0 {
-            return Err(name_taken());
-        }
-        if let Some(kind) = grants::replace(&mut transaction, owner, id, &permissions.granted).await? {
-            return Err(not_of_yours(kind));
-        }
-        self.note(&mut transaction, by, ("user", "create"), id).await?;
-        transaction.commit().await?;
-        Ok(id)
+        Ok((inserted.rows_affected() > 0).then_some(id))
     }
 
     /// Changes a team user of that administrator.

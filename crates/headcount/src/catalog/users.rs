@@ -22,6 +22,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// The name under which the role is stored.
+    pub(super) const fn stored(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Team => "team",
+        }
+    }
+
     /// The role that is stored under that name; the table has no others.
     pub(super) fn from_stored(text: &str) -> Self {
         if text == "administrator" { Self::Administrator } else { Self::Team }
@@ -84,7 +92,6 @@ impl Catalog {
         by: impl FnOnce(Id) -> By,
     ) -> Result<Option<Id>, Error> {
         let mut transaction = self.begin_write().await?;
-        sqlx::query("UPDATE installation SET setup_token_hash = NULL").execute(&mut *transaction).await?;
         let created = self.insert_administrator(&mut transaction, name, password).await?;
         if let Some(user) = created {
             self.note(&mut transaction, by(user), ("user", "create"), user).await?;
@@ -138,7 +145,8 @@ impl Catalog {
         }
     }
 
-    async fn insert_administrator(
+    /// Creates an administrator, which ends the setup; nothing if a user has that name.
+    pub(super) async fn insert_administrator(
         &self,
         transaction: &mut Transaction<'_, Any>,
         name: &UserName,
@@ -158,6 +166,7 @@ impl Catalog {
         if inserted.rows_affected() == 0 {
             return Ok(None);
         }
+        sqlx::query("UPDATE installation SET setup_token_hash = NULL").execute(&mut **transaction).await?;
         sqlx::query(
             "UPDATE installation SET default_owner = $1 \
              WHERE NOT EXISTS (SELECT 1 FROM users WHERE role = 'administrator' AND id <> $1)",

@@ -1,6 +1,6 @@
 //! What a setting's text must look like. Each function parses one form and says what is wrong with the rest.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -113,6 +113,37 @@ pub(super) fn secret_key(text: &str) -> Parsed<Option<SecretString>> {
         _ if text.bytes().all(|byte| Some(byte) == text.bytes().next()) => Err("it is one character".to_owned()),
         _ => Ok(Some(text.into())),
     }
+}
+
+/// An issuer, to be compared byte by byte. Without TLS nobody could trust what it says, unless it is on this machine.
+pub(super) fn issuer(text: &str) -> Parsed<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_local = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    let is_trusted = url.scheme() == "https" || url.scheme() == "http" && is_local;
+    if !is_trusted || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(format!("`{text}` is no issuer"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+pub(super) fn scopes(text: &str) -> Parsed<String> {
+    if text.split(' ').any(|scope| scope == "openid") {
+        Ok(text.to_owned())
+    } else {
+        Err("openid is missing".to_owned())
+    }
+}
+
+pub(super) fn text(text: &str) -> Parsed<String> {
+    if text.chars().any(char::is_control) { Err("it has control characters".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn optional_text(given: &str) -> Parsed<Option<String>> {
+    text(given).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
 
 pub(super) fn user_name(text: &str) -> Parsed<Option<UserName>> {

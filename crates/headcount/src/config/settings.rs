@@ -202,6 +202,40 @@ settings! {
     new_devices_burst: u32 = "1000",
         flag Some("new-devices-burst"), variable "HEADCOUNT_NEW_DEVICES_BURST", aliases [], secret false,
         accepted "a whole number from 1 to 1000000", by |text| accept::number(text, &(1..=1_000_000));
+    /// The OpenID Connect provider with which users sign in besides, by the URL under which it publishes its configuration.
+    /// Needs the client's id and the public URL.
+    oidc_issuer: Option<String> = "",
+        flag Some("oidc-issuer"), variable "HEADCOUNT_OIDC_ISSUER", aliases [], secret false,
+        accepted "the issuer as the provider writes it, such as https://login.example.com/realms/main; http on loopback only",
+        by accept::issuer;
+    /// The id under which the provider knows this server.
+    oidc_client_id: Option<String> = "",
+        flag Some("oidc-client-id"), variable "HEADCOUNT_OIDC_CLIENT_ID", aliases [], secret false,
+        accepted "a text without control characters", by accept::optional_text;
+    /// The secret that the provider gave to this server. Unset, it is a public client.
+    oidc_client_secret: Option<SecretString> = "",
+        flag None, variable "HEADCOUNT_OIDC_CLIENT_SECRET", aliases [], secret true,
+        accepted "any text", by accept::secret;
+    /// What the sign-in page calls the provider.
+    oidc_name: String = "OpenID Connect",
+        flag Some("oidc-name"), variable "HEADCOUNT_OIDC_NAME", aliases [], secret false,
+        accepted "a text without control characters", by accept::text;
+    /// What is asked of the provider, separated by spaces.
+    oidc_scopes: String = "openid profile",
+        flag Some("oidc-scopes"), variable "HEADCOUNT_OIDC_SCOPES", aliases [], secret false,
+        accepted "scopes separated by spaces, openid among them", by accept::scopes;
+    /// The claim of the ID token that says what a user is: a text, or a list of texts.
+    oidc_role_claim: String = "roles",
+        flag Some("oidc-role-claim"), variable "HEADCOUNT_OIDC_ROLE_CLAIM", aliases [], secret false,
+        accepted "the name of a claim", by accept::text;
+    /// The value of the claim that makes an administrator, with apps and numbers of its own.
+    oidc_administrator_role: String = "headcount-administrator",
+        flag Some("oidc-administrator-role"), variable "HEADCOUNT_OIDC_ADMINISTRATOR_ROLE", aliases [], secret false,
+        accepted "a text without control characters", by accept::text;
+    /// The value that makes a team user of the default owner.
+    oidc_team_role: String = "headcount-team",
+        flag Some("oidc-team-role"), variable "HEADCOUNT_OIDC_TEAM_ROLE", aliases [], secret false,
+        accepted "a text without control characters", by accept::text;
     /// Days for which the audit log keeps who changed what.
     audit_days: u32 = "400",
         flag Some("audit-days"), variable "HEADCOUNT_AUDIT_DAYS", aliases [], secret false,

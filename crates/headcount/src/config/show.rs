@@ -39,6 +39,7 @@ pub fn env_example() -> String {
         let starter = STARTER.iter().find(|(name, _)| setting.aliases.contains(name));
         _ = match starter {
             Some((name, value)) => writeln!(text, "{name}={value}"),
+            None if setting.default.contains(' ') => writeln!(text, "# {}='{}'", setting.variable, setting.default),
             None => writeln!(text, "# {}={}", setting.variable, setting.default),
         };
     }

@@ -22,6 +22,7 @@ fn listen(flags: &[(&'static str, &str)], env: &[(&str, &str)], dotenv: &[(&str,
 const KEY: &str = "0123456789abcdef";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a line for each setting")]
 fn nothing_given_means_the_defaults() {
     let config = load(&[], &[("PATH", "/bin"), ("HOME", "")], &[]).unwrap();
     insta::assert_snapshot!(render_effective(&config), @"
@@ -56,6 +57,14 @@ fn nothing_given_means_the_defaults() {
     HEADCOUNT_DEVICES_PER_DAY=10000000               # default
     HEADCOUNT_NEW_DEVICES_PER_MINUTE=0               # default
     HEADCOUNT_NEW_DEVICES_BURST=1000                 # default
+    HEADCOUNT_OIDC_ISSUER=                           # default
+    HEADCOUNT_OIDC_CLIENT_ID=                        # default
+    HEADCOUNT_OIDC_CLIENT_SECRET=                    # default
+    HEADCOUNT_OIDC_NAME=OpenID Connect               # default
+    HEADCOUNT_OIDC_SCOPES=openid profile             # default
+    HEADCOUNT_OIDC_ROLE_CLAIM=roles                  # default
+    HEADCOUNT_OIDC_ADMINISTRATOR_ROLE=headcount-administrator # default
+    HEADCOUNT_OIDC_TEAM_ROLE=headcount-team          # default
     HEADCOUNT_AUDIT_DAYS=400                         # default
     HEADCOUNT_SESSION_HOURS=12                       # default
     HEADCOUNT_MAX_BODY_BYTES=65536                   # default
@@ -243,7 +252,7 @@ fn a_refusal_says_where_the_value_was_given() {
 
 #[test]
 fn names_that_are_no_settings_are_refused() {
-    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_PUBLIC_URL, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_SECRET_KEY, HEADCOUNT_SECRET_KEY_OLD, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_AUDIT_DAYS, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_MAX_LIVE_STREAMS, HEADCOUNT_MAX_LIVE_STREAMS_PER_USER, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
+    insta::assert_snapshot!(refusal(&[], &[("HEADCOUNT_RETENTION", "3")], &[]), @"HEADCOUNT_RETENTION (environment) is not a setting; accepted: HEADCOUNT_LISTEN, HEADCOUNT_METRICS_LISTEN, HEADCOUNT_DATA_DIR, HEADCOUNT_TELEMETRY, HEADCOUNT_ALLOWED_CORS, HEADCOUNT_PUBLIC_URL, HEADCOUNT_API_KEY, HEADCOUNT_DEFAULT_OWNER, HEADCOUNT_REDIS_URL, HEADCOUNT_REDIS_HOST, HEADCOUNT_REDIS_PORT, HEADCOUNT_REDIS_DB, HEADCOUNT_REDIS_PASSWORD, HEADCOUNT_REDIS_SENTINEL_PASSWORD, HEADCOUNT_REDIS_CA_FILE, HEADCOUNT_REDIS_PREFIX, HEADCOUNT_DATABASE_URL, HEADCOUNT_SECRET_KEY, HEADCOUNT_SECRET_KEY_OLD, HEADCOUNT_RETENTION_DAYS, HEADCOUNT_REPLAY_WINDOW_HOURS, HEADCOUNT_REPLAY_WINDOW_BYTES, HEADCOUNT_SPOOL_MAX_BYTES, HEADCOUNT_FLUSH_INTERVAL_MS, HEADCOUNT_SEGMENT_CACHE_BYTES, HEADCOUNT_QUEUE_EVENTS, HEADCOUNT_COMMIT_WAIT_MS, HEADCOUNT_UNKNOWN_VERSIONS_PER_DAY, HEADCOUNT_DEVICES_PER_DAY, HEADCOUNT_NEW_DEVICES_PER_MINUTE, HEADCOUNT_NEW_DEVICES_BURST, HEADCOUNT_OIDC_ISSUER, HEADCOUNT_OIDC_CLIENT_ID, HEADCOUNT_OIDC_CLIENT_SECRET, HEADCOUNT_OIDC_NAME, HEADCOUNT_OIDC_SCOPES, HEADCOUNT_OIDC_ROLE_CLAIM, HEADCOUNT_OIDC_ADMINISTRATOR_ROLE, HEADCOUNT_OIDC_TEAM_ROLE, HEADCOUNT_AUDIT_DAYS, HEADCOUNT_SESSION_HOURS, HEADCOUNT_MAX_BODY_BYTES, HEADCOUNT_MAX_CONNECTIONS, HEADCOUNT_MAX_CONNECTIONS_PER_SOURCE, HEADCOUNT_LIMIT_LOCAL_SOURCES, HEADCOUNT_TRUSTED_PROXIES, HEADCOUNT_MAX_IN_FLIGHT, HEADCOUNT_MAX_LIVE_STREAMS, HEADCOUNT_MAX_LIVE_STREAMS_PER_USER, HEADCOUNT_HEAD_TIMEOUT_MS, HEADCOUNT_IDLE_TIMEOUT_MS, HEADCOUNT_REQUEST_TIMEOUT_MS, HEADCOUNT_WRITE_TIMEOUT_MS, HEADCOUNT_MAX_HEAD_BYTES, HEADCOUNT_MAX_HEADERS, HEADCOUNT_MAX_URI_BYTES, HEADCOUNT_LOG, HEADCOUNT_LOG_FORMAT");
     let in_dotenv = refusal(&[], &[], &[("RETENTION_DAYS", "3")]);
     assert!(
         in_dotenv.starts_with("RETENTION_DAYS (.env) is not a setting; accepted: HEADCOUNT_LISTEN, "),
@@ -366,4 +375,27 @@ fn malformed_names_of_a_redis_are_refused_and_repeat_no_password() {
     HEADCOUNT_REDIS_PREFIX (environment): `a:{b}` is not such a prefix; accepted: 1 to 32 of the characters A-Z a-z 0-9 . _ -
     ");
     assert!(!messages.join("").contains("pass@"), "a password was repeated");
+}
+
+#[test]
+fn a_provider_is_set_as_a_whole() {
+    let issuer = ("HEADCOUNT_OIDC_ISSUER", "https://login.example.com/realms/main");
+    let client = ("HEADCOUNT_OIDC_CLIENT_ID", "headcount");
+    let url = ("HEADCOUNT_PUBLIC_URL", "https://headcount.example.com");
+    let missing = |given: &[(&str, &str)]| load(&[], given, &[]).unwrap_err();
+    assert!(missing(&[issuer, url]).ends_with("HEADCOUNT_OIDC_CLIENT_ID is not; accepted: the id of the client"));
+    assert!(missing(&[issuer, client]).contains("HEADCOUNT_PUBLIC_URL is not"));
+    let settings = load(&[], &[issuer, client, url], &[]).unwrap().oidc().unwrap().unwrap();
+    assert_eq!(settings.callback, "https://headcount.example.com/session/oidc/callback");
+    assert!(load(&[], &[client, url], &[]).unwrap().oidc().unwrap().is_none());
+
+    let is_taken = |local: &&str| load(&[], &[("HEADCOUNT_OIDC_ISSUER", *local), client, url], &[]).is_ok();
+    assert!(["http://127.0.0.1:8080", "http://localhost/realms/main", "http://[::1]:8080"].iter().all(is_taken));
+    for wrong in
+        ["http://login.example.com", "login.example.com", "https://login.example.com?x=1", "https://a@b.example"]
+    {
+        let error = missing(&[("HEADCOUNT_OIDC_ISSUER", wrong), client, url]);
+        assert!(error.starts_with("HEADCOUNT_OIDC_ISSUER (environment): `"), "{error}");
+    }
+    assert!(missing(&[("HEADCOUNT_OIDC_SCOPES", "profile")]).contains("openid is missing"));
 }

@@ -17,11 +17,17 @@ use crate::catalog::sessions::{SESSION_PREFIX, Token};
 use crate::config::{Config, PublicUrl};
 use crate::error::{Code, Error};
 use crate::http::server::Source;
+use crate::oidc;
 
 /// What browsers call the cookie where it is sent over TLS only: with this prefix they take it from nobody else.
 const SECURE_NAME: &str = "__Host-headcount";
 /// What they call it where there is no TLS.
 const PLAIN_NAME: &str = "headcount";
+
+/// What they call the cookie of a sign-in through a provider that has not ended.
+const SECURE_PENDING: &str = "__Host-headcount-sign-in";
+/// The same where there is no TLS.
+const PLAIN_PENDING: &str = "headcount-sign-in";
 
 /// The most characters that are kept of a `User-Agent`.
 const LONGEST_AGENT: usize = 200;
@@ -95,6 +101,25 @@ impl<'a> Way<'a> {
         if self.is_secure { SECURE_NAME } else { PLAIN_NAME }
     }
 
+    fn pending_name(&self) -> &'static str {
+        if self.is_secure { SECURE_PENDING } else { PLAIN_PENDING }
+    }
+
+    /// What the browser was given when it was sent to the provider.
+    pub(super) fn pending(&self) -> Option<&'a str> {
+        self.cookies().find(|(name, _)| *name == self.pending_name()).map(|(_, sealed)| sealed)
+    }
+
+    /// The header that gives it to the browser, which comes back from another site.
+    pub(super) fn keep_pending(&self, sealed: &str) -> Result<HeaderValue, Error> {
+        self.set_cookie(self.pending_name(), (sealed, oidc::LIFETIME.as_secs()), "Lax")
+    }
+
+    /// The header that takes it back.
+    pub(super) fn forget_pending(&self) -> Result<HeaderValue, Error> {
+        self.set_cookie(self.pending_name(), ("", 0), "Lax")
+    }
+
     /// The session's token that the cookie holds, if there is such a cookie.
     ///
     /// # Errors
@@ -162,18 +187,17 @@ impl<'a> Way<'a> {
 
     /// The header that hands a session to the browser.
     pub(super) fn hand_over(&self, token: &Token) -> Result<HeaderValue, Error> {
-        self.set_cookie(token.reveal(), self.config.session.as_secs())
+        self.set_cookie(self.name(), (token.reveal(), self.config.session.as_secs()), "Strict")
     }
 
     /// The header that takes it back.
     pub(super) fn take_back(&self) -> Result<HeaderValue, Error> {
-        self.set_cookie("", 0)
+        self.set_cookie(self.name(), ("", 0), "Strict")
     }
 
-    fn set_cookie(&self, value: &str, seconds: u64) -> Result<HeaderValue, Error> {
+    fn set_cookie(&self, name: &str, (value, seconds): (&str, u64), same_site: &str) -> Result<HeaderValue, Error> {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        let name = self.name();
-        let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+        let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}");
         let mut header = HeaderValue::from_str(&text).map_err(Error::internal)?;
         header.set_sensitive(true);
         Ok(header)

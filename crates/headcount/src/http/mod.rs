@@ -15,6 +15,7 @@ mod latest;
 mod layers;
 pub mod live;
 mod metrics;
+mod oidc;
 mod permissions;
 pub mod policy;
 mod privacy;
@@ -110,6 +111,7 @@ fn routes() -> Routes {
         .merge(insight::routes())
         .merge(latest::routes())
         .merge(live::routes())
+        .merge(oidc::routes())
         .merge(privacy::routes())
         .merge(releases::routes())
         .merge(resources::routes())

@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod live;
 mod names;
+mod oidc;
 mod oracle;
 mod overload;
 mod passwords;

@@ -38,6 +38,9 @@ GET /ready: anybody, without credentials
 GET /release/list: administrators, team users, API tokens with `release:write`
 GET /search: administrators, team users, API tokens with `release:write`
 GET /session/list: administrators, team users
+GET /session/oidc/begin: anybody, without credentials
+GET /session/oidc/callback: anybody, without credentials
+GET /session/oidc: anybody, without credentials
 GET /settings: administrators
 GET /telemetry/adoption: administrators, team users, API tokens with `telemetry:read`
 GET /telemetry/attention: administrators, team users, API tokens with `telemetry:read`
@@ -327,6 +330,9 @@ const WITHOUT_ID: &[&str] = &[
     "/search",
     "/session/create",
     "/session/list",
+    "/session/oidc",
+    "/session/oidc/begin",
+    "/session/oidc/callback",
     "/setup",
     "/signup",
     "/telemetry",

@@ -18,6 +18,9 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     ("POST /session/create", "is for the cookies of browsers, which http::browser tests"),
     ("DELETE /session/delete", "takes ids that only a list of sessions tells; http::sessions ends them"),
     ("GET /telemetry/live", "never ends; http::live reads it"),
+    ("GET /session/oidc", "says the same to everybody, which http::oidc tests"),
+    ("GET /session/oidc/begin", "is for browsers, which http::oidc tests"),
+    ("GET /session/oidc/callback", "is for browsers, which http::oidc tests"),
     ("GET /settings", "http::settings and http::policies ask it of every kind of caller"),
     ("POST /settings", "http::settings and http::policies ask it of every kind of caller"),
 ];

@@ -1,0 +1,200 @@
+//! Signing a browser in through an OpenID Connect provider.
+//!
+//! The browser is sent there with a cookie that holds what it has to bring back, and comes back with a code. Whatever
+//! goes wrong ends on the sign-in page, whose address has the word for it.
+
+use aide::axum::IntoApiResponse;
+use aide::axum::routing::get_with;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use headcount_api::account::Provider as Shown;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::catalog::identities::Identity;
+use crate::catalog::sessions::{NewSession, SessionKind, Token};
+use crate::error::{Code, Error};
+use crate::http::cookie::Arrival;
+use crate::http::extract::Params;
+use crate::http::policy::{Policy, Routes};
+use crate::http::users::described;
+use crate::oidc::{CALLBACK, Failed, Pending, Provider, SignedIn};
+use crate::password::Password;
+
+/// The name under which tries are counted that no user name can be.
+const NOBODY: &str = "(through the provider)";
+
+pub(super) fn routes() -> Routes {
+    let begins = "Send a browser to the OpenID Connect provider; 404 where there is none";
+    let ends = "Take the browser back from the provider, and log it in as POST /session/create does";
+    Routes::new()
+        .route(
+            "/session/oidc",
+            Policy::Anyone,
+            get_with(show, described("Say which OpenID Connect provider browsers may log in with, too")),
+        )
+        .route(
+            "/session/oidc/begin",
+            Policy::Anyone,
+            get_with(begin, |operation| described(begins)(operation).response::<303, ()>()),
+        )
+        .route(
+            CALLBACK,
+            Policy::Anyone,
+            get_with(end, |operation| described(ends)(operation).response::<200, ()>().response::<303, ()>()),
+        )
+}
+
+async fn show(State(app): State<App>) -> Json<Shown> {
+    Json(Shown { provider: app.provider.as_ref().map(|provider| provider.name().to_owned()) })
+}
+
+/// How to begin.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Begin {
+    /// The path to show afterwards.
+    next: Option<String>,
+}
+
+async fn begin(
+    State(app): State<App>,
+    arrival: Arrival,
+    Params(asked): Params<Begin>,
+) -> Result<impl IntoApiResponse, Error> {
+    let provider = provider(&app)?;
+    let pending = Pending::begin(asked.next.as_deref(), app.clock.now());
+    let address = match provider.address(&pending).await {
+        Ok(address) => address,
+        Err(failed) => return refuse(&arrival, &app, &failed),
+    };
+    let sealed = pending.seal(&app.catalog.installation().secret);
+    let cookie = arrival.way(&app).keep_pending(&sealed)?;
+    Ok(moved(&address, [(header::SET_COOKIE, cookie)])?.into_response())
+}
+
+/// What the provider sends back (RFC 6749, section 4.1.2; RFC 9207).
+#[derive(Debug, Deserialize, JsonSchema)]
+struct End {
+    /// What the user can be asked for with.
+    code: Option<String>,
+    /// Which sign-in it belongs to.
+    state: Option<String>,
+    /// Who sends it, if the provider says so.
+    iss: Option<String>,
+    /// Why there is no code.
+    error: Option<String>,
+}
+
+async fn end(
+    State(app): State<App>,
+    arrival: Arrival,
+    Params(sent): Params<End>,
+) -> Result<impl IntoApiResponse, Error> {
+    let provider = provider(&app)?;
+    let way = arrival.way(&app);
+    let key = &app.catalog.installation().secret;
+    let pending = way.pending().and_then(|sealed| Pending::open(sealed, key, app.clock.now()));
+    let (signed_in, next) = match identify(&app, provider, (pending, sent)).await {
+        Ok(known) => known,
+        Err(failed) => return refuse(&arrival, &app, &failed),
+    };
+    match log_in(&app, provider, &signed_in, &arrival).await? {
+        Ok(token) => Ok(arrived(&next, [way.forget_pending()?, way.hand_over(&token)?])),
+        Err(failed) => refuse(&arrival, &app, &failed),
+    }
+}
+
+/// Who has signed in, and where to go.
+async fn identify(
+    app: &App,
+    provider: &Provider,
+    (pending, sent): (Option<Pending>, End),
+) -> Result<(SignedIn, String), Failed> {
+    let pending = pending.filter(|pending| Some(&pending.state) == sent.state.as_ref()).ok_or(Failed::Unknown)?;
+    if sent.iss.as_ref().is_some_and(|issuer| issuer != provider.issuer()) {
+        return Err(Failed::Untrue("another provider sends it".to_owned()));
+    }
+    if let Some(error) = sent.error {
+        return Err(Failed::Refused(error));
+    }
+    let code = sent.code.ok_or_else(|| Failed::Refused("there is no code".to_owned()))?;
+    let signed_in = provider.sign_in(&pending, &code, app.clock.now()).await?;
+    Ok((signed_in, pending.next))
+}
+
+/// Opens a session for who has signed in, who becomes a user the first time.
+///
+/// # Errors
+/// 429 after too many tries, and what the catalog refuses.
+async fn log_in(
+    app: &App,
+    provider: &Provider,
+    SignedIn { subject, name, role }: &SignedIn,
+    arrival: &Arrival,
+) -> Result<Result<Token, Failed>, Error> {
+    let attempt = app.catalog.attempt_login(NOBODY, arrival.network()).await?;
+    let Some(role) = *role else {
+        app.catalog.sign_out_identity(provider.issuer(), subject).await?;
+        return Ok(Err(Failed::NoRole(provider.role_claim().to_owned())));
+    };
+    let identity = Identity { issuer: provider.issuer(), subject, role };
+    let known = if let Some(known) = app.catalog.user_of_identity(identity).await? {
+        known
+    } else {
+        // Nobody knows it: a login with a password costs as much as any, and fails.
+        let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
+        let password = Password::parse(secret).map_err(|_| Error::internal("a random password was refused"))?;
+        let hash = app.passwords.hash(password).await?;
+        app.catalog.create_user_of_identity(identity, name, hash).await?
+    };
+    let new = NewSession { kind: SessionKind::Browser, agent: arrival.agent(), lifetime: app.config.session };
+    let token = app.catalog.open_session(&known, new, Some(&attempt)).await?;
+    tracing::info!(user.id = %known.user, "a user logged in through the provider");
+    Ok(token.ok_or(Failed::Unknown))
+}
+
+fn provider(app: &App) -> Result<&Provider, Error> {
+    app.provider.as_ref().ok_or_else(|| Error::new(Code::NotFound, "not found"))
+}
+
+/// Back to the sign-in page, which says why.
+fn refuse(arrival: &Arrival, app: &App, failed: &Failed) -> Result<Response, Error> {
+    tracing::warn!(cause = %failed, "a sign-in through the provider failed");
+    let forgotten = arrival.way(app).forget_pending()?;
+    moved(&format!("/sign-in?refused={}", failed.word()), [(header::SET_COOKIE, forgotten)])
+}
+
+fn moved<const N: usize>(address: &str, headers: [(header::HeaderName, HeaderValue); N]) -> Result<Response, Error> {
+    let location = HeaderValue::from_str(address).map_err(Error::internal)?;
+    let fixed = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((StatusCode::SEE_OTHER, fixed, headers).into_response())
+}
+
+/// A page that goes on by itself. What follows a redirect from another site is sent without the session's cookie, which is
+/// for this site alone; what follows a page of this server has it.
+fn arrived(next: &str, cookies: [HeaderValue; 2]) -> Response {
+    let escaped = next.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta http-equiv=\"refresh\" content=\"0;url={escaped}\">\n\
+         <title>Signed in · Headcount</title>\n<p>You are signed in. <a href=\"{escaped}\">Go on</a></p>\n</html>\n"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    let mut response = (headers, page).into_response();
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
