@@ -1,8 +1,10 @@
 import { Button, Code, CopyButton, Select, Tabs } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { read } from "../../api/queries";
+import { useCaller } from "../../app/rights";
 import { Icon } from "../../parts/Icon";
 import { Panel } from "../../parts/Panel";
 import { useChoices } from "../../view/choices";
@@ -14,6 +16,7 @@ import { type Place, SNIPPETS } from "./snippets";
 /** Stands where nothing was ever counted: how the first check comes about, and that it has come. */
 export function FirstCheck() {
   const { apps = [] } = useChoices();
+  const caller = useCaller();
   const [chosen, setChosen] = useState<string | null>(null);
   const app = chosen ?? apps[0] ?? "myapp";
   // What a release offers is answered with it; what none offers is refused.
@@ -21,6 +24,7 @@ export function FirstCheck() {
   const release = releases.data?.items.find((one) => one.publish && one.artifacts.length > 0);
   const place: Place = {
     server: globalThis.location.origin,
+    owner: caller.owner ?? caller.username,
     app,
     channel: release?.channel ?? "stable",
     platform: release?.artifacts[0]?.platform ?? "linux",
@@ -32,8 +36,8 @@ export function FirstCheck() {
         <li>
           {apps.length === 0 ? (
             <p>
-              Describe what you ship: an app, a channel, a platform, an architecture and a published release. The snippets
-              below have made-up names until then.
+              Describe what you ship in the <Link to="/catalog">catalog</Link>: an app, a channel, a platform, an architecture
+              and a published release. The snippets below have made-up names until then.
             </p>
           ) : (
             <Select label="App" data={apps} value={app} onChange={setChosen} allowDeselect={false} maw={280} />

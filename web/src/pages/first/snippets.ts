@@ -2,6 +2,8 @@
 export interface Place {
   /** Where the server is: `https://updates.example.com`. */
   server: string;
+  /** The administrator whose app it is: without one, that of the installation is asked. */
+  owner: string;
   app: string;
   channel: string;
   platform: string;
@@ -16,8 +18,8 @@ export interface Snippet {
   text: (place: Place) => string;
 }
 
-function query({ app, channel, platform, arch }: Place, version: string): string {
-  const named = { app_name: app, channel, platform, arch };
+function query({ owner, app, channel, platform, arch }: Place, version: string): string {
+  const named = { owner, app_name: app, channel, platform, arch };
   const pairs = Object.entries(named).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return [`version=${version}`, ...pairs].join("&");
 }
