@@ -37,7 +37,8 @@ export class Server {
   private static async run(words: string[], settings: Record<string, string>, said: RegExp): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), "headcount-web-"));
     // No variable of this process and no `.env` decides what is tested.
-    const env = { HEADCOUNT_DATA_DIR: folder, ...settings };
+    // However slow the disk is, it is known what became of a check.
+    const env = { HEADCOUNT_DATA_DIR: folder, HEADCOUNT_COMMIT_WAIT_MS: "10000", ...settings };
     const options = words[0] === "demo" ? ["--data-dir", join(folder, "demo")] : [];
     const child = spawn(program, [...words, ...options], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
     const logged: string[] = [];

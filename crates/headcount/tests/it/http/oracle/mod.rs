@@ -390,7 +390,7 @@ async fn a_world(number: u64) {
         [("API_KEY", SIGNUP_KEY), ("HEADCOUNT_SESSION_HOURS", "8760"), ("HEADCOUNT_COMMIT_WAIT_MS", "10000")];
     let app = TestApp::at(Clock::stopped_at(Millis(BEGIN)), &settings).await;
     let (mut run, routes) = (Run::begin(&app, dice).await, routes());
-    let requests = effort::rounds(6_000, 300_000) as u64;
+    let requests = effort::rounds(5_000, 300_000) as u64;
     while run.asked.values().map(|(asked, _)| asked).sum::<u64>() < requests {
         run.pass(&routes).await;
     }
