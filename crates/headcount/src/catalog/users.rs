@@ -247,9 +247,11 @@ impl Catalog {
     /// Deletes a user with everything that the user owns, and has the owner's telemetry erased. Whether there was such
     /// a user.
     pub async fn delete_user(&self, name: &UserName) -> Result<bool, Error> {
-        let Some(Credentials { user, .. }) = self.credentials(name).await? else { return Ok(false) };
-        let user = user.to_string();
+        let Some(Credentials { user, owner, .. }) = self.credentials(name).await? else { return Ok(false) };
         let mut transaction = self.begin_write().await?;
+        // The log of an administrator goes with the administrator.
+        self.note(&mut transaction, By::from(owner), ("user", "delete"), user).await?;
+        let user = user.to_string();
         sqlx::query(
             "INSERT INTO erasures (owner_id, app_id, created_at) \
              SELECT id, '', $2 FROM users WHERE id = $1 AND role = 'administrator' \

@@ -218,6 +218,17 @@ async fn entries_say_who_and_by_what() {
 }
 
 #[tokio::test]
+async fn who_is_deleted_on_the_command_line_is_in_the_log() {
+    let app = TestApp::start().await;
+    let alice = Caller::new(&app, "alice").await;
+    Caller::team(&app, &alice, "carol", &json!({})).await;
+    assert!(app.app.catalog.delete_user(&"carol".parse().unwrap()).await.unwrap());
+    let row = entries(&alice, "?limit=1").await.remove(0);
+    let said = [&row["actor"]["kind"], &row["via"], &row["kind"], &row["action"], &row["subject"]["name"]];
+    assert_eq!(said, ["server", "command line", "user", "delete", "carol"]);
+}
+
+#[tokio::test]
 async fn the_log_has_pages_and_filters_and_an_owner() {
     let app = TestApp::start().await;
     let (alice, bob) = (Caller::new(&app, "alice").await, Caller::new(&app, "bob").await);
