@@ -4997,7 +4997,7 @@ export interface components {
             /** @description What is damaged and was set aside; absent where nothing is. */
             damaged?: components["schemas"]["Damaged"] | null;
             /** @description The days of which the store lacks something, of any owner; absent where there is none. */
-            incomplete: string[];
+            incomplete?: string[] | null;
             /**
              * Format: int64
              * @description For how many milliseconds an event may have waited for the store.
@@ -5010,7 +5010,7 @@ export interface components {
             /** @description `off`; `ok`; or `degraded`: events wait in the journal because the store does not take them. */
             telemetry: string;
             /** @description What is not as it should be with the store, which takes everything all the same; absent where nothing is. */
-            warnings: string[];
+            warnings?: string[] | null;
         };
         /** @description Checks that were not counted. */
         RefusedChecks: {

@@ -50,14 +50,14 @@ struct Ready {
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<String>,
     /// What is not as it should be with the store, which takes everything all the same; absent where nothing is.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<String>>,
     /// What is damaged and was set aside; absent where nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<Damaged>,
     /// The days of which the store lacks something, of any owner; absent where there is none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    incomplete: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<Vec<String>>,
     /// Events that wait because the clock was ahead when they were accepted; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<Ahead>,
@@ -105,15 +105,16 @@ async fn ready(State(app): State<App>) -> Json<Ready> {
         true => "ok",
     };
     let held = app.shipping.held();
+    let incomplete = app.keeper.damage().incomplete.iter().map(ToString::to_string).collect();
     Json(Ready {
         status: "ready",
         telemetry,
         catalog: if app.catalog.is_away() { "stale" } else { "ok" },
         lag_millis,
         store: app.store.problem(),
-        warnings: app.store.warnings(),
+        warnings: Some(app.store.warnings()).filter(|warnings| !warnings.is_empty()),
         damaged: Some(Damaged::of(&app)).filter(|damaged| !damaged.is_nothing()),
-        incomplete: app.keeper.damage().incomplete.iter().map(ToString::to_string).collect(),
+        incomplete: Some(incomplete).filter(|days: &Vec<String>| !days.is_empty()),
         ahead: held.ahead_until.map(|until| Ahead { events: held.ahead_events, until: moment(until) }),
     })
 }

@@ -79,6 +79,10 @@ pub(super) async fn cross_cutting(State(around): State<Around>, request: Request
         // What a cookie opens is for nobody who shares a cache; the dashboard's files are the same for everybody.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    if let Some(path) = path.as_deref().filter(|_| tells_methods(&method, response.status())) {
+        // The router would name HEAD wherever there is a GET.
+        response.headers_mut().insert(header::ALLOW, allowed_methods(&around.policies, path));
+    }
     allow_origin(response.headers_mut(), path.as_deref(), origin.as_ref(), &around.app.config.allowed_cors);
     let elsewhere = if response.status() == StatusCode::NOT_FOUND { requests::UNKNOWN } else { web::ROUTE };
     let route = path.as_deref().unwrap_or(elsewhere);
@@ -114,6 +118,19 @@ async fn within_deadline(
         }
         Error::new(Code::TimedOut, message).into_response()
     })
+}
+
+/// Whether the answer to that method says which ones the path has.
+fn tells_methods(method: &Method, status: StatusCode) -> bool {
+    *method == Method::OPTIONS || status == StatusCode::METHOD_NOT_ALLOWED
+}
+
+/// The methods that a path answers, as `Allow` lists them.
+fn allowed_methods(policies: &Policies, path: &str) -> HeaderValue {
+    let head = HEAD_PATHS.contains(&path).then_some(&Method::HEAD);
+    let methods = policies.methods(path).chain(head).chain([&Method::OPTIONS]);
+    let names: Vec<&str> = methods.map(Method::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
 }
 
 fn allow_origin(headers: &mut HeaderMap, path: Option<&str>, origin: Option<&HeaderValue>, allowed: &[HeaderValue]) {

@@ -204,6 +204,11 @@ impl Policies {
         Self(by_path)
     }
 
+    /// The methods of that path that have a policy.
+    pub(super) fn methods(&self, path: &str) -> impl Iterator<Item = &Method> {
+        self.0.get(path).into_iter().flatten().map(|(method, _)| method)
+    }
+
     /// The policy of that method of that path.
     ///
     /// # Errors

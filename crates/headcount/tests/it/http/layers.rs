@@ -1,8 +1,10 @@
 //! What holds for every request.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{Reply, TestApp};
 
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_answer_json() {
@@ -23,6 +25,30 @@ async fn unknown_paths_and_wrong_methods_answer_json() {
     assert_eq!(app.request("OPTIONS", "/nothing/here").send().await.status, 404);
     assert_eq!(app.request("HEAD", "/health").send().await.status, 200);
     assert_eq!(app.request("HEAD", "/openapi.json").send().await.status, 405);
+}
+
+#[tokio::test]
+async fn every_path_answers_the_methods_that_it_names_and_no_others() {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+    let app = TestApp::start().await;
+    let paths: BTreeSet<String> = headcount::http::policies().into_iter().map(|declared| declared.path).collect();
+    for path in paths.iter().map(|path| path.replace(['{', '}'], "")) {
+        let named = |reply: &Reply| -> BTreeSet<String> {
+            reply.header("allow").unwrap_or_default().split(", ").map(str::to_owned).collect()
+        };
+        let allowed = named(&app.request("OPTIONS", &path).send().await);
+        for method in METHODS {
+            let reply = app.request(method, &path).send().await;
+            assert_eq!(reply.status != 405, allowed.contains(method), "{method} {path}: {allowed:?}");
+            if reply.status == 405 {
+                assert_eq!(named(&reply), allowed, "{method} {path}");
+            }
+        }
+    }
+    let health = app.request("DELETE", "/health").send().await;
+    assert_eq!(health.header("allow"), Some("GET, HEAD, OPTIONS"));
+    let openapi = app.request("HEAD", "/openapi.json").send().await;
+    assert_eq!((openapi.status, openapi.header("allow")), (405, Some("GET, OPTIONS")));
 }
 
 #[tokio::test]
