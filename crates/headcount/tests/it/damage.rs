@@ -211,6 +211,24 @@ async fn a_damaged_blob_is_set_aside_and_its_day_is_incomplete() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_lost_a_table_while_it_was_open_is_set_aside() {
+    let data = fresh_directory();
+    let catalog = catalog_in(&data).await;
+    let path = data.join("store.db");
+    let store = Store::open_embedded(&path, catalog.installation()).await.unwrap();
+    let spool = SpoolId([7; 16]);
+    for (round, statement) in ["DROP TABLE mark", "ALTER TABLE mark RENAME COLUMN tag TO tags"].into_iter().enumerate()
+    {
+        assert!(store.marks(spool).await.unwrap().is_empty());
+        Connection::open(&path).unwrap().execute_batch(statement).unwrap();
+        let lost = store.marks(spool).await;
+        assert!(matches!(lost, Err(StoreError::Damaged(_))), "{statement}: {lost:?}");
+        assert_eq!(store.damage().await.unwrap().stores.len(), round + 1);
+    }
+    assert!(store.marks(spool).await.unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_damaged_store_is_set_aside_once_however_many_read_it() {
     let data = fresh_directory();

@@ -225,14 +225,16 @@ impl From<rusqlite::Error> for StoreError {
 /// Whether the error says that the file does not hold what was written to it: pages that contradict themselves, tables
 /// that are not there, values of another type or length.
 fn is_damage(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    let is_malformed = matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
-    let is_other = matches!(
+    let lacks = |said: &str| ["no such table", "no such column"].iter().any(|start| said.starts_with(start));
+    if let rusqlite::Error::SqliteFailure(failure, said) = error {
+        let is_malformed = matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase);
+        return is_malformed || said.as_deref().is_some_and(lacks);
+    }
+    matches!(
         error,
         rusqlite::Error::SqlInputError { .. }
             | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::InvalidColumnType(..)
-    );
-    is_malformed || is_other
+    )
 }
