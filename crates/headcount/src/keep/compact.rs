@@ -30,7 +30,9 @@ impl Keeper {
         heads: &[Head],
         now: Millis,
     ) -> Result<BTreeSet<(AppId, Day)>, Error> {
-        let due: Vec<&Head> = heads.iter().filter(|head| self.is_due(head, now)).collect();
+        // A day that nobody can read any more goes soon.
+        let first = self.settings.retention.first_day(owner, now.day());
+        let due: Vec<&Head> = heads.iter().filter(|head| head.day >= first && self.is_due(head, now)).collect();
         let mut compacted = BTreeSet::new();
         let (Some(first), Some(last)) = (due.iter().map(|head| head.day).min(), due.iter().map(|head| head.day).max())
         else {

@@ -30,6 +30,9 @@ use crate::store::{Damage, Head, Store};
 
 /// How often the keeper looks.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// How long a day that nobody can read any more stays in the store: what is on its way at midnight is compared with the
+/// whole past of its own day.
+const CLOSING_MILLIS: i64 = 60_000;
 
 /// What the keeper needs to know.
 #[derive(Debug, Clone)]
@@ -91,9 +94,9 @@ impl Keeper {
         self.damage.load_full()
     }
 
-    /// One round: erases, mends, expires and rebuilds once a day and when owners have settled another
-    /// retention, compacts what has grown, keeps the totals of days that were
-    /// compacted or have closed, and looks what is damaged.
+    /// One round: erases, mends, compacts what has grown, keeps the totals of days that were compacted or have closed;
+    /// after that, once a day and when owners have settled another retention, expires and rebuilds; and looks what is
+    /// damaged.
     pub async fn round(&self) -> Result<(), Error> {
         let kept = self.keep().await;
         self.look().await;
@@ -114,8 +117,10 @@ impl Keeper {
         let now = self.clock.now();
         kept = kept.and(self.erase_devices(&mut progress.erasures, now).await);
         self.mend(now).await?;
-        let today = (now.day(), self.settings.retention.of_owners());
-        if progress.kept_for.as_ref() != Some(&today) {
+        // Before anything expires: totals count back over the days that go now.
+        kept = kept.and(self.compact_and_total(&mut progress.totalled, now).await);
+        let expired = (Millis(now.0 - CLOSING_MILLIS).day(), self.settings.retention.of_owners());
+        if progress.kept_for.as_ref() != Some(&expired) {
             self.expire(now).await?;
             self.rebuild(now).await?;
             let audited = i64::from(self.settings.audit_days) * headcount_engine::day::DAY_MILLIS;
@@ -123,16 +128,20 @@ impl Keeper {
             if let Err(error) = self.catalog.forget_audit(Millis(now.0 - audited)).await {
                 tracing::warn!(%error, "what is old in the audit log stays for another day");
             }
-            progress.kept_for = Some(today);
+            progress.kept_for = Some(expired);
         }
+        kept
+    }
+
+    async fn compact_and_total(&self, totalled: &mut HashMap<OwnerId, Totalled>, now: Millis) -> Result<(), Error> {
         let mut by_owner: HashMap<OwnerId, Vec<Head>> = HashMap::new();
         for head in self.store.heads().await? {
             by_owner.entry(head.owner).or_default().push(head);
         }
+        let mut kept = Ok(());
         for (owner, heads) in by_owner {
             let compacted = self.compact(owner, &heads, now).await?;
-            let totalled = self.total(owner, &mut progress.totalled, (&heads, &compacted), now).await;
-            kept = kept.and(totalled);
+            kept = kept.and(self.total(owner, totalled, (&heads, &compacted), now).await);
         }
         kept
     }
@@ -154,7 +163,8 @@ impl Keeper {
 
     async fn expire(&self, now: Millis) -> Result<(), Error> {
         for owner in self.store.owners().await? {
-            self.store.expire(owner, self.first_day(owner, now), self.marks_before(owner, now), now).await?;
+            let first = self.settings.retention.first_day(owner, Millis(now.0 - CLOSING_MILLIS).day());
+            self.store.expire(owner, first, self.marks_before(owner, now), now).await?;
         }
         Ok(())
     }
@@ -165,18 +175,14 @@ impl Keeper {
         Millis(now.0 - retention - self.replay_millis())
     }
 
-    /// The oldest day of an owner that reports show.
-    fn first_day(&self, owner: OwnerId, now: Millis) -> Day {
-        self.settings.retention.first_day(owner, now.day())
-    }
-
     fn replay_millis(&self) -> i64 {
         i64::try_from(self.settings.replay_window.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// All segments of an owner that reports can show; an import may be of tomorrow.
-    async fn retained(&self, owner: OwnerId, now: Millis) -> Result<Segments, Error> {
-        Ok(self.cache.segments(&self.store, owner, self.first_day(owner, now)..=now.day().plus(1)).await?)
+    /// The segments of an owner that those of `first` are compared with, and all later ones; an import may be of tomorrow.
+    async fn with_past(&self, owner: OwnerId, first: Day, now: Millis) -> Result<Segments, Error> {
+        let earliest = self.settings.retention.first_day(owner, first);
+        Ok(self.cache.segments(&self.store, owner, earliest..=now.day().plus(1)).await?)
     }
 }
 

@@ -30,10 +30,8 @@ impl Keeper {
             Entry::Vacant(unknown) => unknown.insert(self.catalog.totals_versions(owner).await?),
         };
         let due: BTreeMap<TotalsKey, TotalsVersion> = due(heads, compacted, known, now.day());
-        if due.is_empty() {
-            return Ok(());
-        }
-        let segments = self.retained(owner, now).await?;
+        let Some(first) = due.keys().map(|&(_, day)| day).min() else { return Ok(()) };
+        let segments = self.with_past(owner, first, now).await?;
         for &(app, day) in due.keys() {
             let totals = self.totals_of(owner, &segments, (app, day)).await?;
             let version = totals.version;

@@ -165,7 +165,7 @@ async fn compaction_a_restart_and_a_new_epoch_change_no_number() {
 
     let dictionary = async || app.app.store.dictionary(owner(&caller).await, DictionaryState::default()).await.unwrap();
     let before = dictionary().await;
-    clock.set(Millis(TODAY.plus(31).start().0 + 1));
+    clock.set(Millis(TODAY.plus(31).start().0 + 60_000));
     app.app.keeper.round().await.unwrap();
     let after = dictionary().await;
     assert_eq!((before.state.epoch, after.state.epoch), (0, 1));
@@ -221,6 +221,69 @@ async fn closed_days_are_kept_as_totals() {
     clock.set(TODAY.plus(40).start());
     app.app.keeper.round().await.unwrap();
     assert_eq!(totals(&app, owner, None, TODAY).await, kept);
+}
+
+#[tokio::test]
+async fn who_is_new_is_counted_against_the_whole_retention_before_the_day() {
+    let (app, clock) = at_noon().await;
+    let caller = open(&app, "acme").await;
+    // Today is the first day of the past of that day, and goes when it closes.
+    let last = TODAY.plus(30);
+    for device in [1, 2] {
+        check(&app, "stable", "1.0.0", device).await;
+    }
+    report(&caller, "").await;
+    clock.set(Millis(last.start().0 + DAY_MILLIS / 2));
+    for device in [1, 3] {
+        check(&app, "stable", "1.0.0", device).await;
+    }
+    clock.set(Millis(last.plus(1).start().0 + 5_000));
+    report(&caller, "").await;
+    app.app.keeper.round().await.unwrap();
+    let owner = owner(&caller).await;
+    let new = async || {
+        let numbers = totals(&app, owner, None, last).await.numbers;
+        (numbers.totals.devices, numbers.new)
+    };
+    assert_eq!(new().await, (2, 1));
+
+    // What was on its way at midnight has the same past.
+    for device in [2, 4] {
+        let (at, device) = (format!("{last}T23:59:59Z"), format!("device-{device:04}"));
+        let line = json!({"at": at, "app_name": "myapp", "device_id": device, "version": "1.0.0"}).to_string();
+        let reply = caller.request("POST", "/telemetry/import").body(line).send().await;
+        assert_eq!(reply.json()["accepted"], 1, "{reply:?}");
+    }
+    report(&caller, "").await;
+    app.app.keeper.round().await.unwrap();
+    assert_eq!(new().await, (4, 2));
+
+    // A minute later that day has gone, and the number stays.
+    let days = async || app.app.store.heads().await.unwrap().iter().map(|head| head.day).collect::<Vec<_>>();
+    assert_eq!(days().await.into_iter().min(), Some(TODAY));
+    clock.set(Millis(last.plus(1).start().0 + 60_000));
+    for _ in 0..2 {
+        app.app.keeper.round().await.unwrap();
+        assert_eq!((days().await.into_iter().min(), new().await), (Some(last), (4, 2)));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_slept_over_midnight_counts_who_is_new_against_the_whole_past() {
+    let (app, clock) = at_noon().await;
+    let caller = open(&app, "acme").await;
+    for days in [0, 29, 30] {
+        clock.set(Millis(TODAY.plus(days).start().0 + DAY_MILLIS / 2));
+        check(&app, "stable", "1.0.0", 1).await;
+        check(&app, "stable", "1.0.0", 2 + days as u32).await;
+        report(&caller, "").await;
+    }
+    clock.set(TODAY.plus(33).start());
+    app.app.keeper.round().await.unwrap();
+    let owner = owner(&caller).await;
+    for (days, new) in [(0, 2), (29, 1), (30, 1)] {
+        assert_eq!(totals(&app, owner, None, TODAY.plus(days)).await.numbers.new, new, "{days}");
+    }
 }
 
 async fn owner(caller: &Caller<'_>) -> OwnerId {
