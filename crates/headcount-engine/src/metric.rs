@@ -45,6 +45,50 @@ pub enum Metric {
     T90,
     /// When 95 % of the devices had a release.
     T95,
+    /// Distinct devices that went from one version to another.
+    FlowDevices,
+    /// Distinct devices that kept their version.
+    Stayed,
+    /// Distinct devices that changed their version.
+    Moved,
+    /// Distinct devices that had no version before and were never counted.
+    FlowNew,
+    /// Distinct devices that had no version before and had been counted.
+    FlowReturned,
+    /// Distinct devices that have no version any more.
+    Gone,
+    /// How much of an app a finding concerns, from 0 to 1.
+    Weight,
+    /// What the rule of a finding compared.
+    Numbers,
+    /// Distinct devices that came in the same day or week.
+    CohortDevices,
+    /// Those of them that came again.
+    CohortReturned,
+    /// Counted checks, beside those that are not.
+    Counted,
+    /// Checks without a device id.
+    WithoutDevice,
+    /// Checks that were not counted for another reason.
+    Refused,
+    /// Checks with ids that look personal.
+    Ids,
+    /// Distinct ids that several devices seem to have.
+    Shared,
+    /// Checks for what no release offers.
+    Unserved,
+    /// Distinct devices on versions that the catalog does not have.
+    UnknownVersions,
+    /// Counted checks a second, of the last moments.
+    ChecksPerSecond,
+    /// Distinct devices of the last minutes.
+    LiveDevices,
+    /// These by platform.
+    LivePlatforms,
+    /// These by version.
+    LiveVersions,
+    /// The last checks themselves.
+    LiveChecks,
 }
 
 impl Metric {
@@ -52,7 +96,7 @@ impl Metric {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
-            Self::Devices => "devices",
+            Self::Devices | Self::FlowDevices | Self::CohortDevices | Self::LiveDevices => "devices",
             Self::Share | Self::AdoptedShare => "share",
             Self::Cells => "cells",
             Self::Total => "total",
@@ -60,7 +104,7 @@ impl Metric {
             Self::Latest => "latest",
             Self::Outdated => "outdated",
             Self::Held | Self::HeldBack => "held",
-            Self::New => "new",
+            Self::New | Self::FlowNew => "new",
             Self::Returning => "returning",
             Self::Wau => "wau",
             Self::Mau => "mau",
@@ -70,6 +114,23 @@ impl Metric {
             Self::T50 => "t50",
             Self::T90 => "t90",
             Self::T95 => "t95",
+            Self::Stayed => "stayed",
+            Self::Moved => "moved",
+            Self::FlowReturned | Self::CohortReturned => "returned",
+            Self::Gone => "gone",
+            Self::Weight => "weight",
+            Self::Numbers => "numbers",
+            Self::Counted => "counted",
+            Self::WithoutDevice => "without_device",
+            Self::Refused => "refused",
+            Self::Ids => "ids",
+            Self::Shared => "shared",
+            Self::Unserved => "unserved",
+            Self::UnknownVersions => "unknown_versions",
+            Self::ChecksPerSecond => "checks_per_second",
+            Self::LivePlatforms => "platforms",
+            Self::LiveVersions => "versions",
+            Self::LiveChecks => "checks",
         }
     }
 
@@ -140,6 +201,80 @@ impl Metric {
             }
             Self::T90 => "The same as t50, with 90 %.",
             Self::T95 => "The same as t50, with 95 %.",
+            Self::FlowDevices => {
+                "Distinct devices that went this way between the first and the last day. The version of a device at a \
+                 day is that of its last day with one among the 7 days up to it; of several apps on that day, the \
+                 greatest. Filters decide on which days a device is seen, but that of versions keeps the flows that \
+                 begin or end with one of them."
+            }
+            Self::Stayed => "Devices with the same version at both days.",
+            Self::Moved => "Devices with another version at the last day than at the first, a greater or a lesser one.",
+            Self::FlowNew => {
+                "Devices with a version at the last day that no retained day up to the first one counted in these \
+                 apps."
+            }
+            Self::FlowReturned => {
+                "Devices with a version at the last day and none at the first, that an earlier retained day counted."
+            }
+            Self::Gone => "Devices with a version at the first day and none at the last.",
+            Self::Weight => {
+                "How much of the app and channel it concerns, 0 to 1: the part of its devices, or by how much its \
+                 checks fell. Of a platform and of a release, the part of the devices that lack the latest release \
+                 and would have it if they were as the others."
+            }
+            Self::Numbers => "The numbers that the rule of the kind compared; shares are from 0 to 1.",
+            Self::CohortDevices => {
+                "Distinct devices that were first seen in that day or week, in the apps in scope and within the \
+                 retention, and matched all filters on their first day."
+            }
+            Self::CohortReturned => {
+                "Those of them that were seen again n days or weeks later, with any check in these apps; the 0-th are \
+                 all of them."
+            }
+            Self::Counted => "Counted checks that match all filters by their own values.",
+            Self::WithoutDevice => {
+                "Checks and beacons without a device id: they were answered and not counted. No filter but that of \
+                 apps holds for it."
+            }
+            Self::Refused => {
+                "Checks and beacons that were not counted for another reason, by the reason that their replies gave. \
+                 No filter but that of apps holds for them; those for apps that do not exist are in the metrics of \
+                 the server only."
+            }
+            Self::Ids => {
+                "Checks whose id has the form of something that says who or where a device is, such as an e-mail \
+                 address. No filter but that of apps holds for them."
+            }
+            Self::Shared => {
+                "Distinct ids that were seen with 3 or more platforms, or with 3 or more architectures, on one day \
+                 and in one app: no device has as many, so that several have one id, and are counted as one."
+            }
+            Self::Unserved => {
+                "Checks that were answered with 400 because the catalog has no platform, architecture or channel of \
+                 that name, or has published nothing for the three. At most 200 names of a kind, app and day are told \
+                 apart; further ones are (other)."
+            }
+            Self::UnknownVersions => {
+                "Distinct devices that match all filters and ended a day on a version of which the catalog has no \
+                 release, published or not."
+            }
+            Self::ChecksPerSecond => {
+                "Counted checks and beacons a second, the mean of the last 10 seconds, by what each said itself; \
+                 imports are among them."
+            }
+            Self::LiveDevices => {
+                "Distinct devices whose last check of the day was accepted within that time. A beacon that names \
+                 neither a version nor a status does not count here."
+            }
+            Self::LivePlatforms => {
+                "These devices by platform: each counts under every platform that it was seen with on that day, so \
+                 that the numbers may add up to more."
+            }
+            Self::LiveVersions => "These devices by the last version of each on that day.",
+            Self::LiveChecks => {
+                "The last checks, without anything that tells one device from another. What was not counted is told \
+                 once a second, by application and reason, with the number of checks."
+            }
         }
     }
 }

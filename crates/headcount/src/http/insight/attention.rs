@@ -7,11 +7,12 @@ use headcount_api::insight::{Attention, Finding, FindingFilters};
 use headcount_engine::day::Millis;
 use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::insight::attention::{self, Kind, Release, Scene, attention};
+use headcount_engine::metric::Metric;
 use headcount_engine::snapshot::OwnerCatalog;
 use strum::VariantArray as _;
 
 use super::format::{Cell, Format, Table, Tables};
-use super::{READERS, app_name, described, envelope_with};
+use super::{READERS, app_name, described, envelope};
 use crate::app::App;
 use crate::catalog::published::Published;
 use crate::error::Error;
@@ -22,15 +23,7 @@ use crate::report::{Retained, label};
 /// How many days before the last one are looked at, at most.
 const LOOK_BACK: i32 = 29;
 
-const DEFINITIONS: [(&str, &str); 2] = [
-    (
-        "weight",
-        "How much of the app and channel it concerns, 0 to 1: the part of its devices, or by how much its checks fell. Of a \
-         platform and of a release, the part of the devices that lack the latest release and would have it if they were as \
-         the others.",
-    ),
-    ("numbers", "The numbers that the rule of the kind compared; shares are from 0 to 1."),
-];
+const METRICS: [Metric; 2] = [Metric::Weight, Metric::Numbers];
 
 pub(super) fn routes() -> Routes {
     Routes::new().route(
@@ -53,7 +46,7 @@ async fn show(State(app): State<App>, asked: Asked, format: Format) -> Result<im
     let (query, catalog) = (question.query.clone(), question.catalog.clone());
     let releases: Vec<Release> = app.catalog.published(catalog.id).await?.iter().map(release).collect();
     let answer = app.reports.answer(question, move |retained| find(retained, &releases)).await?;
-    let envelope = envelope_with(&query, &answer, DEFINITIONS);
+    let envelope = envelope(&query, &answer, &METRICS);
     let findings = answer.numbers.iter().map(|finding| rendered(&catalog, finding)).collect();
     let tests = Kind::VARIANTS.iter().map(|kind| (kind.name().to_owned(), kind.rule().to_owned())).collect();
     format.show(&Attention { envelope, findings, tests })

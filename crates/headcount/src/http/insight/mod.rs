@@ -11,6 +11,8 @@ mod retention;
 mod trend;
 mod upgrades;
 
+use std::collections::BTreeMap;
+
 use aide::transform::TransformOperation;
 use axum::Json;
 use headcount_api::insight::Envelope;
@@ -44,22 +46,18 @@ pub(super) fn routes() -> Routes {
 
 /// What an answer with these numbers says of itself.
 fn envelope<T>(query: &Query, answer: &Answer<T>, metrics: &[Metric]) -> Envelope {
-    envelope_with(query, answer, metrics.iter().map(|metric| (metric.name(), metric.definition())))
-}
-
-/// The same with definitions that stand beside the numbers that only this answer has.
-fn envelope_with<T>(
-    query: &Query,
-    answer: &Answer<T>,
-    definitions: impl IntoIterator<Item = (&'static str, &'static str)>,
-) -> Envelope {
     Envelope {
         as_of: render::moment(answer.as_of),
         from: query.first.to_string(),
         to: query.last.to_string(),
-        definitions: definitions.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
+        definitions: definitions(metrics),
         incomplete: answer.incomplete.iter().map(Day::to_string).collect(),
     }
+}
+
+/// What each number means, by its name in the answer.
+pub(super) fn definitions(metrics: &[Metric]) -> BTreeMap<String, String> {
+    metrics.iter().map(|metric| (metric.name().to_owned(), metric.definition().to_owned())).collect()
 }
 
 /// The description of a route that answers with `T`, as JSON or CSV.

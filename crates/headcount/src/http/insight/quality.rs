@@ -11,12 +11,13 @@ use headcount_api::insight::{
 use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::id::AppId;
 use headcount_engine::insight::quality::{self, Shared, quality};
+use headcount_engine::metric::Metric;
 use headcount_engine::personal;
 use headcount_engine::recorded::{SKIPPED, SkipReason};
 use headcount_engine::snapshot::OwnerCatalog;
 
 use super::format::{Cell, Format, Table, Tables};
-use super::{READERS, app_name, described, envelope_with};
+use super::{READERS, app_name, described, envelope};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::policy::Routes;
@@ -25,38 +26,14 @@ use crate::http::question::Asked;
 /// What the kinds of unserved demand begin with.
 const UNSERVED: &str = "unserved-";
 
-/// What each number means, by its field.
-const DEFINITIONS: [(&str, &str); 7] = [
-    ("counted", "Counted checks that match all filters by their own values."),
-    (
-        "without_device",
-        "Checks and beacons without a device id: they were answered and not counted. No filter but that of apps holds for it.",
-    ),
-    (
-        "refused",
-        "Checks and beacons that were not counted for another reason, by the reason that their replies gave. No filter but \
-         that of apps holds for them; those for apps that do not exist are in the metrics of the server only.",
-    ),
-    (
-        "ids",
-        "Checks whose id has the form of something that says who or where a device is, such as an e-mail address. No filter \
-         but that of apps holds for them.",
-    ),
-    (
-        "shared",
-        "Distinct ids that were seen with 3 or more platforms, or with 3 or more architectures, on one day and in one app: no \
-         device has as many, so that several have one id, and are counted as one.",
-    ),
-    (
-        "unserved",
-        "Checks that were answered with 400 because the catalog has no platform, architecture or channel of that name, or has \
-         published nothing for the three. At most 200 names of a kind, app and day are told apart; further ones are (other).",
-    ),
-    (
-        "unknown_versions",
-        "Distinct devices that match all filters and ended a day on a version of which the catalog has no release, published \
-         or not.",
-    ),
+const METRICS: [Metric; 7] = [
+    Metric::Counted,
+    Metric::WithoutDevice,
+    Metric::Refused,
+    Metric::Ids,
+    Metric::Shared,
+    Metric::Unserved,
+    Metric::UnknownVersions,
 ];
 
 pub(super) fn routes() -> Routes {
@@ -77,7 +54,7 @@ async fn show(State(app): State<App>, asked: Asked, format: Format) -> Result<im
         quality(&retained.question.query, &retained.sources, &|app, version| knows(catalog, app, version))
     });
     let answer = answer.await?;
-    let envelope = envelope_with(&query, &answer, DEFINITIONS);
+    let envelope = envelope(&query, &answer, &METRICS);
     format.show(&rendered(envelope, &catalog, &answer.numbers))
 }
 

@@ -5,28 +5,19 @@ use aide::axum::routing::get_with;
 use axum::extract::State;
 use headcount_api::insight::{Cohort, Retention, Unknown};
 use headcount_engine::insight::retention::{self, Known, Period, retention};
+use headcount_engine::metric::Metric;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::format::{Cell, Format, Table, Tables};
-use super::{READERS, described, envelope_with};
+use super::{READERS, described, envelope};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::Params;
 use crate::http::policy::Routes;
 use crate::http::question::Asked;
 
-const DEFINITIONS: [(&str, &str); 2] = [
-    (
-        "devices",
-        "Distinct devices that were first seen in that day or week, in the apps in scope and within the retention, and matched \
-         all filters on their first day.",
-    ),
-    (
-        "returned",
-        "Those of them that were seen again n days or weeks later, with any check in these apps; the 0-th are all of them.",
-    ),
-];
+const METRICS: [Metric; 2] = [Metric::CohortDevices, Metric::CohortReturned];
 
 pub(super) fn routes() -> Routes {
     Routes::new().route(
@@ -66,7 +57,7 @@ async fn show(
         retention(&retained.question.query, period, known, &retained.sources)
     });
     let answer = answer.await?;
-    let envelope = envelope_with(&query, &answer, DEFINITIONS);
+    let envelope = envelope(&query, &answer, &METRICS);
     let unknown = unknown(&answer.numbers);
     let cohorts = answer.numbers.into_iter().map(cohort).collect();
     format.show(&Retention { envelope, by: period.name().to_owned(), cohorts, unknown })

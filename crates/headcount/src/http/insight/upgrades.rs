@@ -5,28 +5,17 @@ use aide::axum::routing::get_with;
 use axum::extract::State;
 use headcount_api::insight::{Flow, FlowEnd, FlowTotals, Upgrades};
 use headcount_engine::insight::upgrades::{self, After, Before, LOOK_BACK, upgrades};
+use headcount_engine::metric::Metric;
 
 use super::format::{Cell, Format, Table, Tables};
-use super::{READERS, described, envelope_with};
+use super::{READERS, described, envelope};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::policy::Routes;
 use crate::http::question::Asked;
 
-/// What each number means, by its field.
-const DEFINITIONS: [(&str, &str); 6] = [
-    (
-        "devices",
-        "Distinct devices that went this way between the first and the last day. The version of a device at a day is that of \
-         its last day with one among the 7 days up to it; of several apps on that day, the greatest. Filters decide on which \
-         days a device is seen, but that of versions keeps the flows that begin or end with one of them.",
-    ),
-    ("stayed", "Devices with the same version at both days."),
-    ("moved", "Devices with another version at the last day than at the first, a greater or a lesser one."),
-    ("new", "Devices with a version at the last day that no retained day up to the first one counted in these apps."),
-    ("returned", "Devices with a version at the last day and none at the first, that an earlier retained day counted."),
-    ("gone", "Devices with a version at the first day and none at the last."),
-];
+const METRICS: [Metric; 6] =
+    [Metric::FlowDevices, Metric::Stayed, Metric::Moved, Metric::FlowNew, Metric::FlowReturned, Metric::Gone];
 
 pub(super) fn routes() -> Routes {
     Routes::new().route(
@@ -48,7 +37,7 @@ async fn show(State(app): State<App>, asked: Asked, format: Format) -> Result<im
         upgrades(wanted.first.plus(LOOK_BACK - 1), wanted.last, &wanted.filters, &retained.sources)
     });
     let answer = answer.await?;
-    let envelope = envelope_with(&query, &answer, DEFINITIONS);
+    let envelope = envelope(&query, &answer, &METRICS);
     let upgrades::Upgrades { flows, totals } = answer.numbers;
     let upgrades::Totals { stayed, moved, new, returned, gone } = totals;
     let totals = FlowTotals { stayed, moved, new, returned, gone };

@@ -1,53 +1,31 @@
 //! What a listener is told, as events.
 
-use std::collections::BTreeMap;
-
 use axum::response::sse::Event;
 use headcount_api::live::{LiveAbout, LiveCheck, LiveEvent, LiveNow, LiveRow, LiveWindow};
 use headcount_engine::dimension::Dimension;
+use headcount_engine::metric::Metric;
 use headcount_engine::recent::Recent;
 use headcount_engine::report::Row;
 use headcount_engine::snapshot::OwnerCatalog;
 use serde::Serialize;
 
 use super::RETRY;
+use crate::http::insight::definitions;
 use crate::http::render::moment;
 use crate::report::label;
 use crate::report::live::Now;
 use crate::spool::RecentCheck;
 
-/// What the numbers mean, in the order of the events.
-const DEFINITIONS: [(&str, &str); 5] = [
-    (
-        "checks_per_second",
-        "Counted checks and beacons a second, the mean of the last 10 seconds, by what each said itself; imports are among them.",
-    ),
-    (
-        "devices",
-        "Distinct devices whose last check of the day was accepted within that time. A beacon that names neither a version \
-         nor a status does not count here.",
-    ),
-    (
-        "platforms",
-        "These devices by platform: each counts under every platform that it was seen with on that day, so that the numbers \
-         may add up to more.",
-    ),
-    ("versions", "These devices by the last version of each on that day."),
-    (
-        "checks",
-        "The last checks, without anything that tells one device from another. What was not counted is told once a second, \
-         by application and reason, with the number of checks.",
-    ),
-];
+/// What is told, in the order of the events.
+const METRICS: [Metric; 5] =
+    [Metric::ChecksPerSecond, Metric::LiveDevices, Metric::LivePlatforms, Metric::LiveVersions, Metric::LiveChecks];
 
 /// Which instances each event shows.
 const INSTANCES: [(&str, &str); 2] = [("now", "all"), ("checks", "this")];
 
 pub(super) fn about() -> Event {
-    let texts = |list: &[(&str, &str)]| {
-        list.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect::<BTreeMap<_, _>>()
-    };
-    let about = LiveAbout { definitions: texts(&DEFINITIONS), instances: texts(&INSTANCES) };
+    let instances = INSTANCES.map(|(event, instances)| (event.to_owned(), instances.to_owned()));
+    let about = LiveAbout { definitions: definitions(&METRICS), instances: instances.into() };
     event(&LiveEvent::About(about)).retry(RETRY)
 }
 
