@@ -6,7 +6,7 @@ use aide::axum::IntoApiResponse;
 use aide::axum::routing::get_with;
 use axum::extract::State;
 use headcount_api::insight::{AdoptedRelease, Adoption, AdoptionDay, AdoptionPlatform, Milestone, Unknown};
-use headcount_engine::day::Day;
+use headcount_engine::day::{Day, Millis};
 use headcount_engine::dimension::{Dimension, Value};
 use headcount_engine::id::AppId;
 use headcount_engine::insight::adoption::{self, Published, adoption};
@@ -20,12 +20,13 @@ use super::format::{Cell, Format, Table, Tables};
 use super::{READERS, described, envelope, share};
 use crate::app::App;
 use crate::catalog::kind::Kind;
-use crate::catalog::search::{Filter, Page, StoredRelease};
+use crate::catalog::published::Published as Release;
 use crate::error::{Code, Error};
 use crate::http::extract::Params;
 use crate::http::policy::Routes;
 use crate::http::question::Asked;
 use crate::http::render;
+use crate::report::Question;
 
 const METRICS: [Metric; 8] = [
     Metric::Age,
@@ -37,9 +38,6 @@ const METRICS: [Metric; 8] = [
     Metric::T90,
     Metric::T95,
 ];
-
-/// The most releases of an app that are looked at, the newest versions.
-const MOST_RELEASES: u64 = 1000;
 
 const NOT_RETAINED: &str = "the devices of these days, which followed the publication, are no longer retained";
 
@@ -67,8 +65,9 @@ struct Choice {
 
 /// A release whose adoption is asked for.
 struct Wanted {
-    release: StoredRelease,
     version: Version,
+    channel: Option<String>,
+    published_at: Millis,
     query: Query,
     on: Day,
 }
@@ -135,59 +134,57 @@ impl Choice {
             }
             None => None,
         };
-        let filter = Filter { app: Some(of.0), channel, published: Some(true), ..Filter::default() };
-        let page = Page { number: 1, limit: MOST_RELEASES };
-        let (published, _) = app.catalog.releases(catalog.id, &filter, page).await?;
-        let newest = published.first().map(|release| release.version.clone());
-        let first = chosen(&published, "version", self.version.as_deref(), newest.as_deref())?;
+        let mut published = app.catalog.published(catalog.id).await?;
+        published.retain(|release| release.app == of && (channel.is_none() || release.channel == channel));
+        let newest = published.iter().filter_map(|release| release.version.parse().ok()).max();
+        let first = chosen(&published, "version", self.version.as_deref(), newest)?;
         let second = chosen(&published, "compare", self.compare.as_deref(), None)?;
-        first.into_iter().chain(second).map(|release| Wanted::new(release, asked)).collect()
+        Ok(first.into_iter().chain(second).map(|chosen| Wanted::new(chosen, asked)).collect())
     }
 }
 
+/// A release, its version, and when it was published.
+type Chosen<'a> = (&'a Release, Version, Millis);
+
 /// The release of the version that a parameter says, or else of the usual one; of several, the one that was published
 /// first.
-fn chosen(
-    published: &[StoredRelease],
+fn chosen<'a>(
+    published: &'a [Release],
     parameter: &'static str,
     text: Option<&str>,
-    usual: Option<&str>,
-) -> Result<Option<StoredRelease>, Error> {
+    usual: Option<Version>,
+) -> Result<Option<Chosen<'a>>, Error> {
     let version = match text.filter(|text| !text.is_empty()) {
-        Some(text) => {
-            let parsed: Version = text.parse().map_err(|_| {
-                Error::invalid(parameter, format!("{parameter} is no version")).accepted("the version of a release")
-            })?;
-            parsed.name().to_owned()
-        }
-        None => match usual {
-            Some(usual) => usual.to_owned(),
-            None => return Ok(None),
-        },
+        Some(text) => text.parse().map(Some).map_err(|_| {
+            Error::invalid(parameter, format!("{parameter} is no version")).accepted("the version of a release")
+        })?,
+        None => usual,
     };
-    let of_version = published.iter().filter(|release| release.version == version && release.published_at.is_some());
-    let found = of_version.min_by_key(|release| release.published_at).cloned();
-    found
-        .map(Some)
-        .ok_or_else(|| Error::new(Code::NotFound, "no release of this version is published").field(parameter))
+    let Some(version) = version else { return Ok(None) };
+    let of_version = published.iter().filter(|release| release.version == version.name());
+    let first = of_version.filter_map(|release| Some((release.at?, release))).min_by_key(|&(at, _)| at);
+    let (at, release) =
+        first.ok_or_else(|| Error::new(Code::NotFound, "no release of this version is published").field(parameter))?;
+    Ok(Some((release, version, at)))
 }
 
 impl Wanted {
     /// The question about a release: the devices of its channel, with the caller's other filters.
-    fn new(release: StoredRelease, asked: &Asked) -> Result<Self, Error> {
-        let version = release.version.parse().map_err(Error::internal)?;
-        let on = release.published_at.unwrap_or(release.created_at).day();
-        let mut query = asked.question.query.clone();
+    fn new((release, version, published_at): Chosen<'_>, asked: &Asked) -> Self {
+        let on = published_at.day();
+        let Question { catalog, query, .. } = &asked.question;
+        let mut query = query.clone();
         query.first = on;
-        if let Some(channel) = asked.question.catalog.channels.resolve(&release.channel) {
+        if let Some(channel) = release.channel {
             query.filters.set(Dimension::Channel, BTreeSet::from([Value::new(&channel.to_string())]));
         }
-        Ok(Self { release, version, query, on })
+        let channel = release.channel.and_then(|channel| catalog.channels.name_of(channel));
+        Self { version, channel: channel.map(ToString::to_string), published_at, query, on }
     }
 }
 
 fn release(wanted: Wanted, found: &adoption::Adoption) -> AdoptedRelease {
-    let Wanted { release, on, .. } = wanted;
+    let Wanted { version, channel, published_at, on, .. } = wanted;
     let days = |days: &[adoption::AdoptionDay]| days.iter().map(|one| day(one, on)).collect::<Vec<_>>();
     let platform = |(name, of_platform): &(std::sync::Arc<str>, Vec<adoption::AdoptionDay>)| AdoptionPlatform {
         platform: name.to_string(),
@@ -196,9 +193,9 @@ fn release(wanted: Wanted, found: &adoption::Adoption) -> AdoptedRelease {
     let [t50, t90, t95] =
         found.reached.map(|reached| reached.map(|day| Milestone { date: day.to_string(), age: age(day, on) }));
     AdoptedRelease {
-        version: release.version,
-        channel: Some(release.channel).filter(|channel| !channel.is_empty()),
-        published_at: render::moment(release.published_at.unwrap_or(release.created_at)),
+        version: version.name().to_owned(),
+        channel,
+        published_at: render::moment(published_at),
         days: days(&found.days),
         platforms: found.platforms.iter().map(platform).collect(),
         t50,
@@ -227,7 +224,7 @@ fn age(day: Day, on: Day) -> u64 {
 fn unknown(wanted: &Wanted, first: Day) -> Option<Vec<Unknown>> {
     let gone: Vec<String> = wanted.on.through(first.plus(-1)).map(|day| day.to_string()).collect();
     let about = |field: &str| Unknown {
-        field: format!("{} {field}", wanted.release.version),
+        field: format!("{} {field}", wanted.version.name()),
         dates: gone.clone(),
         reason: NOT_RETAINED.to_owned(),
     };
