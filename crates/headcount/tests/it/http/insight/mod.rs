@@ -5,6 +5,7 @@ mod attention;
 mod breakdown;
 mod matrix;
 mod quality;
+mod refused;
 mod retention;
 mod trend;
 mod upgrades;

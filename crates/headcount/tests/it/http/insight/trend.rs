@@ -89,6 +89,8 @@ async fn days_are_shown_beside_those_before_them() {
     let header = "date,requests,devices,latest,outdated,held,new,returning,wau,mau,stickiness,from_totals\r\n";
     let rows = "2026-05-24,0,0,0,0,0,0,0,0,0,0,false\r\n2026-05-25,3,2,1,1,0,2,0,2,2,1,false\r\n";
     assert_eq!(csv(&caller, &format!("{path}&table=previous")).await, format!("{header}{rows}"));
+    let rows = "2026-05-26,3,2,1,1,0,1,1,3,3,0.6666666666666666,false\r\n2026-05-27,3,2,2,0,0,1,1,4,4,0.5,false\r\n";
+    assert_eq!(csv(&caller, path).await, format!("{header}{rows}"));
 }
 
 #[tokio::test]
