@@ -40,19 +40,22 @@ impl Client {
         Self { http: reqwest::Client::new(), token: token.to_owned() }
     }
 
-    /// How long the report took, from the request to the last byte of the reply, in milliseconds.
-    pub(crate) async fn time_report(&self, server: &Server, query: &str) -> anyhow::Result<f64> {
+    /// How long an answer took, from the request to the last byte of the reply, in milliseconds.
+    pub(crate) async fn time(&self, server: &Server, path: &str) -> anyhow::Result<f64> {
         let asked = Instant::now();
-        self.report(server, query).await?;
+        self.get(server, path).await?;
         Ok(asked.elapsed().as_secs_f64() * 1000.0)
     }
 
     /// The body of a report.
     pub(crate) async fn report(&self, server: &Server, query: &str) -> anyhow::Result<Vec<u8>> {
-        let url = server.url(&format!("/telemetry?{query}"));
-        let reply = self.http.get(url).bearer_auth(&self.token).send().await?;
+        self.get(server, &format!("/telemetry?{query}")).await
+    }
+
+    async fn get(&self, server: &Server, path: &str) -> anyhow::Result<Vec<u8>> {
+        let reply = self.http.get(server.url(path)).bearer_auth(&self.token).send().await?;
         if !reply.status().is_success() {
-            bail!("/telemetry?{query} answered {}", reply.status());
+            bail!("{path} answered {}", reply.status());
         }
         Ok(reply.bytes().await?.to_vec())
     }

@@ -17,6 +17,7 @@ use headcount::catalog::sessions::NewSession;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs, Variables};
 use headcount::password::Password;
+use headcount_engine::day::{DAY_MILLIS, Millis};
 use headcount_engine::id::OwnerId;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -167,7 +168,8 @@ async fn administrator(app: &App) -> anyhow::Result<(OwnerId, String)> {
     Ok((OwnerId(id), token.reveal().to_owned()))
 }
 
-/// Every version on the first channel, the newest on all of them; each with a file for every platform.
+/// Every version on the first channel, the newest on all of them; each with a file for every platform. They were published
+/// every second day, the newest two days ago.
 async fn catalog(app: &App, owner: OwnerId, versions: u16) -> anyhow::Result<()> {
     let named = |kind: Kind, names: &[&'static str]| names.iter().map(|&name| (kind, name)).collect::<Vec<_>>();
     let resources = [
@@ -181,14 +183,15 @@ async fn catalog(app: &App, owner: OwnerId, versions: u16) -> anyhow::Result<()>
     }
     for version in 0..versions {
         let channels = if version + 1 == versions { &CHANNELS[..] } else { &CHANNELS[..1] };
+        let published_at = Millis(app.clock.now().0 - i64::from(versions - version) * 2 * DAY_MILLIS);
         for channel in channels {
-            app.catalog.create_release(owner, release(version, channel)?).await?;
+            app.catalog.create_release(owner, release(version, channel, published_at)?).await?;
         }
     }
     Ok(())
 }
 
-fn release(version: u16, channel: &str) -> anyhow::Result<NewRelease> {
+fn release(version: u16, channel: &str, published_at: Millis) -> anyhow::Result<NewRelease> {
     let version = format!("1.{version}.0");
     let mut files = Vec::new();
     for (platform, arch) in PLATFORMS.iter().zip(ARCHS) {
@@ -202,7 +205,8 @@ fn release(version: u16, channel: &str) -> anyhow::Result<NewRelease> {
             size: None,
         });
     }
-    let content = Content { published: Some(true), files: Some(files), ..Content::default() };
+    let published_at = Some(published_at);
+    let content = Content { published: Some(true), published_at, files: Some(files), ..Content::default() };
     let (app, channel) = (APP.to_owned(), Some(channel.to_owned()));
     Ok(NewRelease { app, version: version.parse()?, channel, rollout_seed: None, content })
 }

@@ -1,6 +1,7 @@
 //! The measurements, one file each.
 
 mod capacity;
+mod insight;
 mod known;
 mod latency;
 mod memory;
@@ -30,6 +31,8 @@ pub(crate) enum Row {
     Versions,
     /// Reports of a day, a week and a month; bytes in the store.
     Reports,
+    /// The other questions about a month.
+    Insight,
     /// Memory for each known device.
     Memory,
     /// From the start of the process to the first answered check.
@@ -58,6 +61,7 @@ impl Row {
             Self::Devices => known::devices(bench).await,
             Self::Versions => known::versions(bench).await,
             Self::Reports => reports::measure(bench).await,
+            Self::Insight => insight::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
             Self::Start => start::measure(bench).await,
             Self::RedisCost => with_redis::cost::measure(bench).await,

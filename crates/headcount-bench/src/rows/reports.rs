@@ -8,7 +8,8 @@ use crate::seed::Plan;
 use crate::table::{Samples, Table, number};
 
 /// What is asked: the range, and how it is written.
-const RANGES: [(&str, &str); 3] = [("day", ""), ("week", "range=week"), ("month", "range=month")];
+const RANGES: [(&str, &str); 3] =
+    [("day", "/telemetry?"), ("week", "/telemetry?range=week"), ("month", "/telemetry?range=month")];
 /// Questions asked in each round once the segments are in memory.
 const WARM: usize = 5;
 
@@ -43,10 +44,10 @@ async fn of_fleet(bench: &Bench, plan: Plan, times: &mut Table, sizes: &mut Tabl
     let bytes = fs::metadata(running.folder.join("store.db"))?.len();
     sizes.row(vec![active.clone(), known.clone(), number(bytes as f64 / running.seeded.device_days as f64)]);
     say(&format!("made in {} s", number(running.seeded.seconds)));
-    for (range, query) in RANGES {
+    for (range, path) in RANGES {
         for filtered in [false, true] {
             let (cold, warm);
-            (running, cold, warm) = time(bench, running, query, filtered).await?;
+            (running, cold, warm) = time(bench, running, path, filtered).await?;
             let filters = if filtered { "channel + platform" } else { "none" };
             say(&format!("{range}, {filters}: cold {}, warm {} ms", cold.show(), warm.show()));
             times.row(vec![
@@ -66,16 +67,16 @@ async fn of_fleet(bench: &Bench, plan: Plan, times: &mut Table, sizes: &mut Tabl
 pub(super) async fn time(
     bench: &Bench,
     mut running: Running,
-    query: &str,
+    path: &str,
     filtered: bool,
 ) -> anyhow::Result<(Running, Samples, Samples)> {
     let (mut cold, mut warm) = (Samples::default(), Samples::default());
     for round in 0..bench.options.rounds {
         running = restart(bench, running)?;
-        let query = |turn: usize| if filtered { format!("{query}&{}", filters(turn)) } else { query.to_owned() };
-        cold.add(running.client.time_report(&running.server, &query(round * (WARM + 1))).await?);
+        let path = |turn: usize| if filtered { format!("{path}&{}", filters(turn)) } else { path.to_owned() };
+        cold.add(running.client.time(&running.server, &path(round * (WARM + 1))).await?);
         for turn in 1..=WARM {
-            warm.add(running.client.time_report(&running.server, &query(round * (WARM + 1) + turn)).await?);
+            warm.add(running.client.time(&running.server, &path(round * (WARM + 1) + turn)).await?);
         }
     }
     Ok((running, cold, warm))

@@ -31,7 +31,7 @@ pub(in crate::rows) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Table>
     redis.blocked()?;
     for (filtered, name) in [(false, "none"), (true, "channel + platform")] {
         let (cold, warm);
-        (running, cold, warm) = time(bench, running, "range=month", filtered).await?;
+        (running, cold, warm) = time(bench, running, "/telemetry?range=month", filtered).await?;
         say(&format!("month, {name}: cold {}, warm {} ms", cold.show(), warm.show()));
         table.row(vec![short(known), name.to_owned(), cold.show(), warm.show()]);
     }
