@@ -5,6 +5,8 @@ use std::time::Duration;
 use headcount::clock::Clock;
 use headcount_engine::day::Millis;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
 
 use crate::app::{Caller, Reply, TestApp};
 use crate::http::shop;
@@ -266,6 +268,44 @@ async fn streams_are_limited_by_user_and_in_all() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Listening::to(&bob, "", None).await;
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_disconnected() {
+    let app = TestApp::at(Clock::stopped_at(NOON), &[("HEADCOUNT_WRITE_TIMEOUT_MS", "500")]).await;
+    let caller = shop::open(&app, "acme").await;
+    // So many versions that soon no buffer has room for another second.
+    let line = |number: u32| {
+        let (version, device) = (format!("1.0.{number}-{}", "x".repeat(40)), format!("device-{number:04}"));
+        json!({"at": "2026-02-02T12:00:00Z", "app_name": "myapp", "device_id": device, "version": version}).to_string()
+    };
+    let body: Vec<String> = (0..4000).map(line).collect();
+    let imported = caller.request("POST", "/telemetry/import").body(body.join("\n")).send().await;
+    assert_eq!(imported.json()["accepted"], 4000, "{imported:?}");
+
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(app.address()).await.unwrap();
+    let head = format!("GET /telemetry/live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", caller.token());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut reader = Listening::to(&caller, "", None).await;
+    for _ in 0..600 {
+        if app.app.live.open() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(app.app.live.open(), 2);
+    // Who reads goes on.
+    let mut seconds = 0;
+    while app.app.live.open() == 2 {
+        reader.until("now").await;
+        seconds += 1;
+        assert!(seconds < 120, "a reader of nothing is kept");
+    }
+    assert_eq!(app.app.live.open(), 1);
+    reader.until("now").await;
+    drop(stream);
 }
 
 #[tokio::test]
