@@ -54,6 +54,9 @@ pub enum Failed {
     /// What the provider says of the user does not hold.
     #[error("the ID token does not hold: {0}")]
     Untrue(String),
+    /// Too many have failed from there.
+    #[error("too many attempts from that network")]
+    TooMany,
     /// The user has no role here.
     #[error("the claim {0} names no role of this server")]
     NoRole(String),
@@ -67,6 +70,7 @@ impl Failed {
             Self::Refused(_) => "refused",
             Self::Unknown => "unknown",
             Self::Untrue(_) => "untrue",
+            Self::TooMany => "too-many",
             Self::NoRole(_) => "no-role",
         }
     }

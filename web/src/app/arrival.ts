@@ -3,6 +3,7 @@ export const REFUSALS = {
   unavailable: "The provider could not be reached. Try again in a moment, or sign in with a password.",
   refused: "The provider refused, or you did not agree.",
   unknown: "This sign-in was not begun here, or it took more than 10 minutes. Begin again.",
+  "too-many": "Too many attempts from your network have failed. Wait a moment, and try again.",
   untrue: "What the provider said about you does not hold. Ask who runs this server to look into its log.",
   "no-role": "The provider knows you, but gives you no role here. Ask who runs it for one.",
 } as const;

@@ -388,7 +388,6 @@ fn a_provider_is_set_as_a_whole() {
     let settings = load(&[], &[issuer, client, url], &[]).unwrap().oidc().unwrap().unwrap();
     assert_eq!(settings.callback, "https://headcount.example.com/session/oidc/callback");
     assert!(load(&[], &[client, url], &[]).unwrap().oidc().unwrap().is_none());
-
     let is_taken = |local: &&str| load(&[], &[("HEADCOUNT_OIDC_ISSUER", *local), client, url], &[]).is_ok();
     assert!(["http://127.0.0.1:8080", "http://localhost/realms/main", "http://[::1]:8080"].iter().all(is_taken));
     for wrong in

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::catalog::identities::Identity;
 use crate::catalog::sessions::{NewSession, SessionKind, Token};
+use crate::catalog::users::Credentials;
 use crate::error::{Code, Error};
 use crate::http::cookie::Arrival;
 use crate::http::extract::Params;
@@ -24,9 +25,6 @@ use crate::http::policy::{Policy, Routes};
 use crate::http::users::described;
 use crate::oidc::{CALLBACK, Failed, Pending, Provider, SignedIn};
 use crate::password::Password;
-
-/// The name under which tries are counted that no user name can be.
-const NOBODY: &str = "(through the provider)";
 
 pub(super) fn routes() -> Routes {
     let begins = "Send a browser to the OpenID Connect provider; 404 where there is none";
@@ -67,7 +65,7 @@ async fn begin(
 ) -> Result<impl IntoApiResponse, Error> {
     let provider = provider(&app)?;
     let pending = Pending::begin(asked.next.as_deref(), app.clock.now());
-    let address = match provider.address(&pending).await {
+    let address = match provider.address(&pending, app.clock.now()).await {
         Ok(address) => address,
         Err(failed) => return refuse(&arrival, &app, &failed),
     };
@@ -98,22 +96,58 @@ async fn end(
     let way = arrival.way(&app);
     let key = &app.catalog.installation().secret;
     let pending = way.pending().and_then(|sealed| Pending::open(sealed, key, app.clock.now()));
-    let (signed_in, next) = match identify(&app, provider, (pending, sent)).await {
-        Ok(known) => known,
-        Err(failed) => return refuse(&arrival, &app, &failed),
-    };
-    match log_in(&app, provider, &signed_in, &arrival).await? {
-        Ok(token) => Ok(arrived(&next, [way.forget_pending()?, way.hand_over(&token)?])),
-        Err(failed) => refuse(&arrival, &app, &failed),
+    match sign_in(&app, provider, (pending, sent), &arrival).await {
+        Ok((token, next)) => Ok(arrived(&next, [way.forget_pending()?, way.hand_over(&token)?])),
+        Err(Ended::Failed(failed)) => refuse(&arrival, &app, &failed),
+        Err(Ended::Error(error)) => Err(error),
     }
 }
 
-/// Who has signed in, and where to go.
-async fn identify(
+/// How a sign-in ends that comes to nothing.
+enum Ended {
+    /// On the sign-in page.
+    Failed(Failed),
+    /// By an answer of the API.
+    Error(Error),
+}
+
+impl From<Failed> for Ended {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        if error.code() == Code::TooMany { Self::Failed(Failed::TooMany) } else { Self::Error(error) }
+    }
+}
+
+/// A session for who comes back from the provider, and where to go.
+async fn sign_in(
     app: &App,
     provider: &Provider,
     (pending, sent): (Option<Pending>, End),
-) -> Result<(SignedIn, String), Failed> {
+    arrival: &Arrival,
+) -> Result<(Token, String), Ended> {
+    let (pending, code) = brought(provider, pending, sent)?;
+    // Counted before the provider is asked, and by network alone: nobody is kept out from elsewhere.
+    let name = format!("(through the provider, {:?})", arrival.network());
+    let attempt = app.catalog.attempt_login(&name, arrival.network()).await?;
+    let SignedIn { subject, name, role } = provider.sign_in(&pending, &code, app.clock.now()).await?;
+    let Some(role) = role else {
+        app.catalog.sign_out_identity(provider.issuer(), &subject).await?;
+        return Err(Failed::NoRole(provider.role_claim().to_owned()).into());
+    };
+    let known = user(app, Identity { issuer: provider.issuer(), subject: &subject, role }, &name).await?;
+    let new = NewSession { kind: SessionKind::Browser, agent: arrival.agent(), lifetime: app.config.session };
+    let token = app.catalog.open_session(&known, new, Some(&attempt)).await?.ok_or(Failed::Unknown)?;
+    tracing::info!(user.id = %known.user, "a user logged in through the provider");
+    Ok((token, pending.next))
+}
+
+/// What the browser was given at the beginning, and the code that it brings back with it.
+fn brought(provider: &Provider, pending: Option<Pending>, sent: End) -> Result<(Pending, String), Failed> {
     let pending = pending.filter(|pending| Some(&pending.state) == sent.state.as_ref()).ok_or(Failed::Unknown)?;
     if sent.iss.as_ref().is_some_and(|issuer| issuer != provider.issuer()) {
         return Err(Failed::Untrue("another provider sends it".to_owned()));
@@ -122,39 +156,19 @@ async fn identify(
         return Err(Failed::Refused(error));
     }
     let code = sent.code.ok_or_else(|| Failed::Refused("there is no code".to_owned()))?;
-    let signed_in = provider.sign_in(&pending, &code, app.clock.now()).await?;
-    Ok((signed_in, pending.next))
+    Ok((pending, code))
 }
 
-/// Opens a session for who has signed in, who becomes a user the first time.
-///
-/// # Errors
-/// 429 after too many tries, and what the catalog refuses.
-async fn log_in(
-    app: &App,
-    provider: &Provider,
-    SignedIn { subject, name, role }: &SignedIn,
-    arrival: &Arrival,
-) -> Result<Result<Token, Failed>, Error> {
-    let attempt = app.catalog.attempt_login(NOBODY, arrival.network()).await?;
-    let Some(role) = *role else {
-        app.catalog.sign_out_identity(provider.issuer(), subject).await?;
-        return Ok(Err(Failed::NoRole(provider.role_claim().to_owned())));
-    };
-    let identity = Identity { issuer: provider.issuer(), subject, role };
-    let known = if let Some(known) = app.catalog.user_of_identity(identity).await? {
-        known
-    } else {
-        // Nobody knows it: a login with a password costs as much as any, and fails.
-        let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
-        let password = Password::parse(secret).map_err(|_| Error::internal("a random password was refused"))?;
-        let hash = app.passwords.hash(password).await?;
-        app.catalog.create_user_of_identity(identity, name, hash).await?
-    };
-    let new = NewSession { kind: SessionKind::Browser, agent: arrival.agent(), lifetime: app.config.session };
-    let token = app.catalog.open_session(&known, new, Some(&attempt)).await?;
-    tracing::info!(user.id = %known.user, "a user logged in through the provider");
-    Ok(token.ok_or(Failed::Unknown))
+/// The user of an identity, who is created the first time under a name like that one.
+async fn user(app: &App, identity: Identity<'_>, name: &str) -> Result<Credentials, Error> {
+    if let Some(known) = app.catalog.user_of_identity(identity).await? {
+        return Ok(known);
+    }
+    // Nobody knows it: a login with a password costs as much as any, and fails.
+    let secret = SecretString::from(hex::encode(rand::random::<[u8; 32]>()));
+    let password = Password::parse(secret).map_err(|_| Error::internal("a random password was refused"))?;
+    let hash = app.passwords.hash(password).await?;
+    app.catalog.create_user_of_identity(identity, name, hash).await
 }
 
 fn provider(app: &App) -> Result<&Provider, Error> {

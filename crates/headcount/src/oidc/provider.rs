@@ -1,7 +1,7 @@
 //! The provider: its published configuration, its keys, and the exchange of a code for an ID token.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headcount_engine::day::Millis;
 use jsonwebtoken::jwk::JwkSet;
@@ -37,7 +37,7 @@ struct Metadata {
 struct Published {
     metadata: Metadata,
     keys: JwkSet,
-    read: Instant,
+    read_at: Millis,
 }
 
 /// The provider that users may sign in with.
@@ -89,8 +89,8 @@ impl Provider {
     ///
     /// # Errors
     /// If the provider cannot be reached.
-    pub async fn address(&self, pending: &Pending) -> Result<String, Failed> {
-        let published = self.published(STALE_AFTER).await?;
+    pub async fn address(&self, pending: &Pending, now: Millis) -> Result<String, Failed> {
+        let published = self.published(STALE_AFTER, now).await?;
         let endpoint = &published.metadata.authorization_endpoint;
         let mut url = Url::parse(endpoint).map_err(|error| Failed::Unavailable(format!("{endpoint}: {error}")))?;
         url.query_pairs_mut()
@@ -110,11 +110,11 @@ impl Provider {
     /// # Errors
     /// If the provider cannot be reached or refuses the code, or what it says does not hold.
     pub async fn sign_in(&self, pending: &Pending, code: &str, now: Millis) -> Result<SignedIn, Failed> {
-        let mut published = self.published(STALE_AFTER).await?;
+        let mut published = self.published(STALE_AFTER, now).await?;
         let Tokens { id_token } = self.exchange(&published.metadata, pending, code).await?;
         let key = id_token::key_id(&id_token)?;
         if !id_token::has_key(&published.keys, key.as_deref()) {
-            published = self.published(RENEWED_AFTER).await?;
+            published = self.published(RENEWED_AFTER, now).await?;
         }
         id_token::verify(&id_token, &published.keys, &pending.nonce, (&self.settings, now))
     }
@@ -144,10 +144,11 @@ impl Provider {
     }
 
     /// What it publishes, read anew if that is older.
-    async fn published(&self, older: Duration) -> Result<Arc<Published>, Failed> {
+    async fn published(&self, older: Duration, now: Millis) -> Result<Arc<Published>, Failed> {
         // Whoever comes meanwhile waits for the same answer.
         let mut kept = self.published.lock().await;
-        if let Some(published) = kept.as_ref().filter(|published| published.read.elapsed() < older) {
+        let older = i64::try_from(older.as_millis()).unwrap_or(i64::MAX);
+        if let Some(published) = kept.as_ref().filter(|published| now.0.saturating_sub(published.read_at.0) < older) {
             return Ok(published.clone());
         }
         let issuer = &self.settings.issuer;
@@ -157,7 +158,7 @@ impl Provider {
             return Err(Failed::Unavailable(format!("it says that it is {}, not {issuer}", metadata.issuer)));
         }
         let keys = answer(self.client.get(&metadata.jwks_uri)).await?;
-        let published = Arc::new(Published { metadata, keys, read: Instant::now() });
+        let published = Arc::new(Published { metadata, keys, read_at: now });
         *kept = Some(published.clone());
         Ok(published)
     }

@@ -1,6 +1,7 @@
 //! A provider that says what it should not: each ID token that does not hold is refused, and so is each answer that is none.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -15,8 +16,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::browser::Browser;
-use super::{CALLBACK, knowing, refused, whoami};
+use super::{CALLBACK, knowing, knowing_at, refused, whoami};
 use crate::app::{Reply, TestApp};
+
+/// The public half of the key that it publishes.
+type Published = Arc<Mutex<String>>;
 
 /// What the token endpoint answers.
 type Said = Arc<Mutex<(StatusCode, String)>>;
@@ -27,6 +31,7 @@ type Lie<'a> = &'a dyn Fn(&Value) -> (u16, String);
 struct Liar {
     issuer: String,
     key: Vec<u8>,
+    published: Published,
     said: Said,
 }
 
@@ -35,6 +40,12 @@ fn key_pair() -> (Vec<u8>, String) {
     let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     let pair = Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap();
     (key.as_ref().to_vec(), URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()))
+}
+
+/// One key, as a provider publishes its keys.
+fn as_keys(id: &str, public: &str) -> String {
+    let key = json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": id, "alg": "EdDSA", "x": public});
+    json!({ "keys": [key] }).to_string()
 }
 
 impl Liar {
@@ -48,14 +59,15 @@ impl Liar {
             "issuer": calls_itself.unwrap_or(&issuer), "authorization_endpoint": format!("{issuer}/auth"),
             "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/keys"),
         });
-        let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "one", "alg": "EdDSA", "x": public}]});
+        let published = Published::new(Mutex::new(as_keys("one", &public)));
+        let keys = published.clone();
         let token = said.clone();
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(async move || Json(metadata)))
-            .route("/keys", get(async move || Json(keys)))
+            .route("/keys", get(async move || keys.lock().unwrap().clone()))
             .route("/token", post(async move || token.lock().unwrap().clone()));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { issuer, key, said }
+        Self { issuer, key, published, said }
     }
 
     /// Begins, and comes back at once; meanwhile the provider gets to know the nonce, and says something.
@@ -193,4 +205,40 @@ async fn an_answer_that_is_none_is_the_providers_fault() {
     let another = Liar::start(Some("https://elsewhere.example")).await;
     let app = knowing(&another.issuer, &[]).await;
     assert_eq!(app.get("/session/oidc/begin").await.header("location"), Some(&*refused("unavailable")));
+}
+
+#[tokio::test]
+async fn a_key_that_is_new_is_asked_for_once_a_minute() {
+    let liar = Liar::start(None).await;
+    let clock = Clock::stopped_at(Clock::wall().now());
+    let app = knowing_at(clock.clone(), &liar.issuer, &[]).await;
+    assert_eq!(liar.sign_in(&app, |nonce| liar.signed(&liar.claims(nonce))).await.0.status, 200);
+    let (key, public) = key_pair();
+    *liar.published.lock().unwrap() = as_keys("two", &public);
+    let with_new_key =
+        |nonce: &str| signed_by(&EncodingKey::from_ed_der(&key), Algorithm::EdDSA, "two", &liar.claims(nonce));
+    clock.advance(Duration::from_secs(59));
+    let (reply, _) = liar.sign_in(&app, with_new_key).await;
+    assert_eq!(reply.header("location"), Some(&*refused("untrue")));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(liar.sign_in(&app, with_new_key).await.0.status, 200);
+}
+
+#[tokio::test]
+async fn sign_ins_that_fail_wait_and_others_do_not() {
+    let liar = Liar::start(None).await;
+    let app = knowing(&liar.issuer, &[]).await;
+    app.administrator("acme").await;
+    for _ in 0..12 {
+        assert_eq!(liar.sign_in(&app, |nonce| liar.signed(&liar.claims(nonce))).await.0.status, 200);
+    }
+    let refusal = || (400, json!({"error": "invalid_grant"}).to_string());
+    for _ in 0..10 {
+        let (reply, _) = liar.sign_in(&app, |_| refusal()).await;
+        assert_eq!(reply.header("location"), Some(&*refused("refused")));
+    }
+    let (reply, _) = liar.sign_in(&app, |nonce| liar.signed(&liar.claims(nonce))).await;
+    assert_eq!((reply.status, reply.header("location")), (303, Some(&*refused("too-many"))));
+    let body = json!({"username": "acme", "password": "the password of acme"});
+    assert_eq!(app.request("POST", "/login").json(&body).send().await.status, 200);
 }

@@ -7,7 +7,6 @@ mod provider;
 use std::time::Duration;
 
 use headcount::clock::Clock;
-use headcount_engine::day::Millis;
 use serde_json::{Value, json};
 
 use self::browser::Browser;
@@ -21,6 +20,11 @@ const CALLBACK: &str = "http://headcount.localhost/session/oidc/callback";
 
 /// A server that knows that provider, as one of its clients.
 async fn knowing(issuer: &str, client: &[(&str, &str)]) -> TestApp {
+    knowing_at(Clock::wall(), issuer, client).await
+}
+
+/// The same, at a time that the test sets.
+async fn knowing_at(clock: Clock, issuer: &str, client: &[(&str, &str)]) -> TestApp {
     let settings = [
         ("HEADCOUNT_PUBLIC_URL", PUBLIC),
         ("HEADCOUNT_OIDC_ISSUER", issuer),
@@ -28,7 +32,7 @@ async fn knowing(issuer: &str, client: &[(&str, &str)]) -> TestApp {
         ("HEADCOUNT_OIDC_CLIENT_ID", "headcount"),
         ("HEADCOUNT_OIDC_CLIENT_SECRET", "a secret of the two"),
     ];
-    TestApp::at(Clock::wall(), &[&settings[..], client].concat()).await
+    TestApp::at(clock, &[&settings[..], client].concat()).await
 }
 
 fn refused(word: &str) -> String {
@@ -215,15 +219,8 @@ async fn without_a_provider_there_is_none() {
 #[tokio::test]
 async fn a_sign_in_takes_ten_minutes_at_most() {
     let provider = RealProvider::start(CALLBACK);
-    let now = Clock::wall().now().0;
-    let clock = Clock::stopped_at(Millis(now));
-    let settings = [
-        ("HEADCOUNT_PUBLIC_URL", PUBLIC),
-        ("HEADCOUNT_OIDC_ISSUER", &*provider.issuer),
-        ("HEADCOUNT_OIDC_CLIENT_ID", "headcount"),
-        ("HEADCOUNT_OIDC_CLIENT_SECRET", "a secret of the two"),
-    ];
-    let app = TestApp::at(clock.clone(), &settings).await;
+    let clock = Clock::stopped_at(Clock::wall().now());
+    let app = knowing_at(clock.clone(), &provider.issuer, &[]).await;
     let mut browser = Browser::default();
     let to_provider = browser.begin(&app, "").await;
     let back = browser.sign_in_there(&to_provider, "ada").await;
