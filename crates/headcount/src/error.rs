@@ -19,6 +19,8 @@ pub enum Code {
     Unauthenticated,
     /// The credentials do not allow it.
     Forbidden,
+    /// The installation counts nothing.
+    TelemetryOff,
     /// There is no such thing, or none that the caller may see.
     NotFound,
     /// The path exists, the method does not.
@@ -44,7 +46,7 @@ impl Code {
         match self {
             Self::Invalid => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::TelemetryOff => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
@@ -62,6 +64,7 @@ impl Code {
             Self::Invalid => "invalid",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",
+            Self::TelemetryOff => "telemetry_off",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TimedOut => "timed_out",
@@ -97,6 +100,11 @@ impl Error {
     /// A parameter, header or body field that is not acceptable.
     pub fn invalid(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { field: Some(field.into()), ..Self::new(Code::Invalid, message) }
+    }
+
+    /// What every route that needs telemetry answers on an installation without it; the contract's string.
+    pub fn telemetry_off() -> Self {
+        Self::new(Code::TelemetryOff, "Telemetry is not enabled on this instance")
     }
 
     /// A fault of the server. The cause goes to the log, not to the caller.

@@ -23,6 +23,8 @@ export const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 15_000,
+      // Said once, in place of the page.
+      throwOnError: (error) => error instanceof Refused && error.isTelemetryOff,
       retry: (failures, error) => failures < 2 && error instanceof Refused && (error.status === 0 || error.status === 503),
     },
   },

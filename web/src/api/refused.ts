@@ -31,6 +31,11 @@ export class Refused extends Error {
     return new Refused(0, "unreachable", "The server did not answer.");
   }
 
+  /** The server counts nothing, so there is nothing to ask it. */
+  get isTelemetryOff(): boolean {
+    return this.code === "telemetry_off";
+  }
+
   /** The message, and what would be accepted instead. */
   get explained(): string {
     return this.accepted === undefined ? this.message : `${this.message}. Accepted: ${this.accepted}`;

@@ -112,14 +112,17 @@ export const router = createRouter({
   stringifySearch: stringifyQuery,
   defaultPreload: "intent",
   defaultPendingComponent: Waiting,
-  defaultErrorComponent: ({ error, reset }) => <Failed error={error} onRetry={reset} />,
+  defaultErrorComponent: ({ error }) => <Failed error={error} onRetry={again} />,
   scrollRestoration: true,
 });
 
-whenSignedOut(() => {
+whenSignedOut(again);
+
+/** Forgets what was read, and loads the page anew. */
+function again(): void {
   queries.clear();
   void router.invalidate();
-});
+}
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -17,6 +17,7 @@ import { Rate } from "./live/Rate";
 /** Which devices are there right now. */
 export function Live() {
   const live = useLive();
+  if (live.refused?.isTelemetryOff) throw live.refused;
   return (
     <>
       <ViewBar title="Live" isTimeless />
@@ -85,11 +86,12 @@ const STATES = {
   connecting: "Connecting",
   open: "",
   lost: "The connection is lost. It is tried again every two seconds.",
+  refused: "The server refused. Load the page anew to try again.",
   ended: "The stream has ended.",
 } as const;
 
 function State({ live }: { live: Told }) {
-  const said = [STATES[live.state], live.reason ?? ""].filter((text) => text !== "").join(" ");
+  const said = [STATES[live.state], live.reason ?? "", live.refused?.explained ?? ""].filter((text) => text !== "").join(" ");
   return (
     <p role="status" className={classes["state"]}>
       {said}

@@ -22,6 +22,13 @@ function explained(error: unknown): { title: string; advice: string } {
   if (!(error instanceof Refused)) {
     return { title: "This page failed", advice: "Try again; if it stays so, load the page anew." };
   }
+  if (error.isTelemetryOff) {
+    return {
+      title: "This server counts nothing",
+      advice:
+        "Telemetry is off: checks are answered, and nothing is stored of them. Set ENABLE_TELEMETRY=true where the server has its settings from, and start it again.",
+    };
+  }
   switch (error.status) {
     case 0:
       return { title: "The server cannot be reached", advice: "Look whether it runs and whether you are online." };

@@ -44,7 +44,7 @@ export function FlowChart({ flows, sides, height = 380 }: FlowChartProps) {
                 strokeWidth={Math.max(1, band.height)}
                 className={classes["band"]}
               >
-                <title>{`${band.from} → ${band.to}: ${whole(band.devices)} devices`}</title>
+                <title>{`${band.from} → ${band.to}: ${counted(band.devices, "device")}`}</title>
               </path>
             );
           })}

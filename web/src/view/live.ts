@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 
-import type { Wire } from "../api/client";
+import type { Refusal, Wire } from "../api/client";
+import { Refused } from "../api/refused";
 import { stringifyQuery } from "./address";
 import { FILTERS } from "./view";
 import { useView } from "./use-view";
@@ -18,9 +19,11 @@ export interface Live {
   checks: LiveCheck[];
   /** Checks a second, of the last seconds, the oldest first. */
   rates: number[];
-  state: "connecting" | "open" | "lost" | "ended";
+  state: "connecting" | "open" | "lost" | "refused" | "ended";
   /** Why nothing new comes. */
   reason?: string;
+  /** What the server said when it refused. */
+  refused?: Refused | undefined;
 }
 
 const NOTHING: Live = { checks: [], rates: [], state: "connecting" };
@@ -35,7 +38,8 @@ export function useLive(): Live {
   const [live, setLive] = useState(NOTHING);
   useEffect(() => {
     setLive(NOTHING);
-    const stream = new EventSource(`/telemetry/live${filters}`);
+    const address = `/telemetry/live${filters}`;
+    const stream = new EventSource(address);
     let number = 0;
     const on = <T>(name: string, then: (live: Live, told: T) => Live) =>
       stream.addEventListener(name, (event: MessageEvent<string>) => {
@@ -58,9 +62,27 @@ export function useLive(): Live {
       stream.close();
       return { ...before, state: "ended", reason: error };
     });
-    stream.onerror = () =>
-      setLive((before) => (before.state === "ended" ? before : { ...before, state: "lost" }));
-    return () => stream.close();
+    const asked = new AbortController();
+    stream.onerror = () => {
+      const state = stream.readyState === EventSource.CLOSED ? "refused" : "lost";
+      setLive((before) => (before.state === "ended" ? before : { ...before, state }));
+      if (state === "lost") return;
+      refusal(address, asked.signal).then((refused) => setLive((before) => ({ ...before, refused })), () => {});
+    };
+    return () => {
+      stream.close();
+      asked.abort();
+    };
   }, [filters]);
   return live;
+}
+
+/** Why the server refuses a stream: the browser's own object does not tell. */
+async function refusal(address: string, signal: AbortSignal): Promise<Refused | undefined> {
+  const response = await fetch(address, { signal });
+  if (response.ok) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  return Refused.of(response, (await response.json()) as Refusal);
 }

@@ -11,6 +11,11 @@ export function whole(number: number | null | undefined): string {
   return number == null ? UNKNOWN : WHOLE.format(number);
 }
 
+/** So many of something that has a plain plural: `1 check`, `2 checks`. */
+export function counted(number: number | null | undefined, noun: string): string {
+  return `${whole(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** For axes: `12.3K`. */
 export function compact(number: number): string {
   return COMPACT.format(number);

@@ -21,7 +21,7 @@ use headcount_engine::version::Version;
 use schemars::JsonSchema;
 
 use crate::app::App;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::http::count::{self, Sender, Sighting};
 use crate::http::policy::{Policy, Routes};
 use crate::http::query::{Query, truth};
@@ -36,7 +36,7 @@ async fn beacon(State(app): State<App>, sent: Sent) -> Response {
     let response = if app.config.telemetry {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        Error::new(Code::Forbidden, "Telemetry is not enabled on this instance").into_response()
+        Error::telemetry_off().into_response()
     };
     let event = sent.beacon.ok_or(SkipReason::Refused).and_then(|beacon| beacon.event(&app, &sent.sender));
     let recorded = count::record(&app, event).await;

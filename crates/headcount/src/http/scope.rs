@@ -14,9 +14,6 @@ use crate::catalog::principal::{Principal, Who};
 use crate::error::{Code, Error};
 use crate::failpoint::{Defect, is_planted};
 
-/// What every route of an installation without telemetry answers to those who ask for it.
-pub const TELEMETRY_OFF: &str = "Telemetry is not enabled on this instance";
-
 /// What a caller may read of the telemetry, built from the principal and from nothing else. Names become ids here and
 /// only here, so that no route can forget to ask whether the caller may name them.
 #[derive(Debug, Clone)]
@@ -41,7 +38,7 @@ impl Scope {
     /// 403 on an installation without telemetry.
     pub(super) async fn of(principal: &Principal, app: &App) -> Result<Self, Error> {
         if !app.config.telemetry {
-            return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
+            return Err(Error::telemetry_off());
         }
         let mut scope = Self::whole(principal.owner);
         match &principal.who {

@@ -26,13 +26,13 @@ export function Quality({ quality }: { quality: QualityAnswer }) {
           title="Without a device id"
           definition={definitions["without_device"]}
           value={percent(share(checks.without_device, all))}
-          note={`${whole(checks.without_device)} checks`}
+          note={counted(checks.without_device, "check")}
         />
         <Figure
           title="Not counted otherwise"
           definition={definitions["refused"]}
           value={percent(share(refused, all))}
-          note={`${whole(refused)} checks`}
+          note={counted(refused, "check")}
         />
       </Figures>
       <Halves>

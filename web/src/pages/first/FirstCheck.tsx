@@ -9,7 +9,7 @@ import { Icon } from "../../parts/Icon";
 import { Panel } from "../../parts/Panel";
 import { useChoices } from "../../view/choices";
 import { dayOf } from "../../view/days";
-import { whole } from "../../view/numbers";
+import { counted } from "../../view/numbers";
 import classes from "./FirstCheck.module.css";
 import { type Place, SNIPPETS } from "./snippets";
 
@@ -96,7 +96,7 @@ function Arrival() {
       {isThere ? (
         <>
           <span>
-            <strong>It works.</strong> {`${whole(summary.total_requests)} checks of ${whole(summary.unique_clients)} devices today.`}
+            <strong>It works.</strong> {`${counted(summary.total_requests, "check")} of ${counted(summary.unique_clients, "device")} today.`}
           </span>
           <Button size="compact-sm" onClick={() => void queries.invalidateQueries()}>
             Show the overview

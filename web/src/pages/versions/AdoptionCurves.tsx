@@ -53,7 +53,7 @@ export function AdoptionCurves({ adoption }: { adoption: AdoptionAnswer }) {
 /** How long it took; a day that is no longer kept is not known, any other that is missing has not come. */
 function reached({ unknown }: AdoptionAnswer, release: Release | undefined, step: Step): string {
   const day = release?.[step];
-  if (day != null) return day.age === 1 ? "1 day" : `${whole(day.age)} days`;
+  if (day != null) return counted(day.age, "day");
   return unknown.some(({ field }) => field === `${release?.version} ${step}`) ? UNKNOWN : "not yet";
 }
 

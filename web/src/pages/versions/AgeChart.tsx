@@ -49,7 +49,7 @@ export function AgeChart({ title, adoption, curves }: AgeChartProps) {
         points={points}
         lines={lines}
         isShare
-        naming={{ short: (age) => `day ${age}`, long: (age) => `${age} days after publication` }}
+        naming={{ short: (age) => `day ${age}`, long: (age) => `${counted(age, "day")} after publication` }}
       />
       <Unknown unknown={adoption.unknown} fields={{ days: "adoption" }} />
     </Chart>

@@ -27,7 +27,6 @@ use crate::catalog::tokens::TokenScope;
 use crate::error::{Code, Error};
 use crate::http::extract::Principal;
 use crate::http::policy::{Policy, Routes};
-use crate::http::scope::TELEMETRY_OFF;
 use crate::spool::{SpoolError, WholeImport};
 
 /// The most events of one row of the spool.
@@ -49,7 +48,7 @@ async fn import(
 ) -> Result<Response, Error> {
     let owner = caller.owner;
     if !app.config.telemetry {
-        return Err(Error::new(Code::Forbidden, TELEMETRY_OFF));
+        return Err(Error::telemetry_off());
     }
     if app.spool.is_full() {
         return Err(Error::new(Code::Unavailable, "the spool has no room left").retry_after(60));

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::super::StoreError;
 use super::super::kept::Purpose;
@@ -18,6 +18,7 @@ use crate::private::create_private;
 
 /// The version of the tables.
 pub const FORMAT: i64 = 3;
+const SCHEMA: &str = include_str!("schema.sql");
 /// From format 1: segments and deltas have tags.
 const TAGS: &str = "\
     ALTER TABLE segment ADD COLUMN tag BLOB NOT NULL DEFAULT x'0000000000000000'; \
@@ -174,15 +175,22 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Refuses a store whose pseudonyms were made with another secret: no device would be recognised again.
+/// Refuses a store whose pseudonyms were made with another secret: no device would be recognised again. One that lost a
+/// table is damaged: begun anew, it would contradict what the others refer to.
 fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> Result<(), StoreError> {
-    if !writer.table_exists(None, "installation")? {
+    let lacking = lacking_tables(writer)?;
+    if lacking.len() == tables().count() {
         return Ok(());
     }
-    let (found, found_fingerprint, format) =
-        writer.query_row("SELECT id, fingerprint, format FROM installation", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
-        })?;
+    let of_row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?));
+    let Some((found, found_fingerprint, format)) =
+        writer.query_row("SELECT id, fingerprint, format FROM installation", [], of_row).optional()?
+    else {
+        return Err(StoreError::Damaged("it does not say whose it is".to_owned()));
+    };
+    if format == FORMAT && !lacking.is_empty() {
+        return Err(StoreError::Damaged(format!("it has no table {}", lacking.join(", "))));
+    }
     let path = path.display().to_string();
     if format > FORMAT {
         return Err(StoreError::Newer { path, found: format, known: FORMAT });
@@ -193,6 +201,21 @@ fn check_installation(writer: &Connection, path: &Path, own: &Installation) -> R
     Ok(())
 }
 
+/// The tables of the present format.
+fn tables() -> impl Iterator<Item = &'static str> {
+    SCHEMA.lines().filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS ")?.split(' ').next())
+}
+
+fn lacking_tables(writer: &Connection) -> rusqlite::Result<Vec<&'static str>> {
+    let mut lacking = Vec::new();
+    for table in tables() {
+        if !writer.table_exists(None, table)? {
+            lacking.push(table);
+        }
+    }
+    Ok(lacking)
+}
+
 fn is_unfinished(writer: &Connection) -> rusqlite::Result<bool> {
     Ok(writer.table_exists(None, "unfinished_copy")?
         && writer.query_row("SELECT count(*) FROM unfinished_copy", [], |row| row.get::<_, i64>(0))? > 0)
@@ -201,7 +224,7 @@ fn is_unfinished(writer: &Connection) -> rusqlite::Result<bool> {
 /// Creates what is missing, and brings what an older build wrote up to date, all at once.
 fn create(writer: &mut Connection, own: &Installation) -> rusqlite::Result<()> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute_batch(SCHEMA)?;
     transaction.execute(
         "INSERT INTO installation (id, fingerprint, format) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM installation)",
         params![own.id.to_string(), own.fingerprint(), FORMAT],

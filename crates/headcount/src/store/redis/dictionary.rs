@@ -92,7 +92,7 @@ impl Redis {
         let (state, since, erased) = (newest.state, newest.since, newest.erased.clone());
         let mut tail = DictionaryTail { state, since, erased, ..DictionaryTail::default() };
         tail.follows = known == newest.state;
-        let (mut part, mut damaged) = (newest, Vec::new());
+        let (mut part, mut damaged, mut read) = (newest, Vec::new(), 0);
         while !tail.follows {
             let is_same_epoch = part.state.epoch == known.epoch;
             for Found { block, is_damaged } in part.blocks {
@@ -103,6 +103,7 @@ impl Redis {
                 if is_damaged {
                     damaged.push(tail.blocks.len());
                 }
+                read += 1 + block.pseudonyms.len();
                 tail.blocks.push(block);
             }
             if tail.follows || part.place == 0 {
@@ -110,7 +111,7 @@ impl Redis {
                 tail.follows |= is_same_epoch && known.last_block == [0; 8];
                 break;
             }
-            match self.part(owner, &space, known, Some(part.place)).await? {
+            match self.part(owner, &space, known, Some((part.place, read))).await? {
                 Some(next) => part = next,
                 None => return Ok(None),
             }
@@ -120,17 +121,19 @@ impl Redis {
         Ok(Some(Read { tail, damaged }))
     }
 
+    /// The newest blocks, or those before a place, of a caller that read so many blocks and pseudonyms already.
     async fn part(
         &self,
         owner: OwnerId,
         space: &str,
         known: DictionaryState,
-        before: Option<u64>,
+        before: Option<(u64, usize)>,
     ) -> Result<Option<Part>, StoreError> {
         let keys = self.keys(owner);
         let call = DICTIONARY.call().keys([keys.state(), keys.blocks(space), keys.tombstones()]).arg(space);
         let call = call.arg(known.epoch).arg(&known.last_block[..]);
-        let call = call.arg(before.map_or_else(String::new, |place| place.to_string())).arg(MOST);
+        let (place, read) = before.map_or_else(Default::default, |(place, read)| (place.to_string(), read));
+        let call = call.arg(place).arg(MOST).arg(read);
         let (kind, mut values) = reply::kind(self.link.read(call).await?)?;
         if kind != "blocks" {
             return Ok(None);

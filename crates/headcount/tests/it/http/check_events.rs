@@ -181,7 +181,7 @@ async fn without_telemetry_checks_are_answered_and_nothing_is_kept() {
         let reply = send(&off, &format!("/telemetry/beacon?{query}"), DEVICE).await;
         assert_eq!(
             (reply.status, reply.json()),
-            (403, json!({"error": "Telemetry is not enabled on this instance", "code": "forbidden"}))
+            (403, json!({"error": "Telemetry is not enabled on this instance", "code": "telemetry_off"}))
         );
         assert_eq!(reply.header("headcount"), Some("skipped; reason=disabled"));
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));

@@ -228,7 +228,7 @@ async fn only_who_may_imports() {
     assert_eq!(reply.both(), (401, missing));
     let app = TestApp::with(&[("ENABLE_TELEMETRY", "false")]).await;
     let caller = Caller::new(&app, "acme").await;
-    let off = json!({"error": "Telemetry is not enabled on this instance", "code": "forbidden"});
+    let off = json!({"error": "Telemetry is not enabled on this instance", "code": "telemetry_off"});
     assert_eq!(post(&caller, "").send().await.both(), (403, off));
 }
 

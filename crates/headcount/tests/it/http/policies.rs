@@ -1,5 +1,6 @@
 //! Every route with every kind of caller: generated from the list of routes.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -13,73 +14,13 @@ use serde_json::{Value, json};
 
 use crate::app::{Caller, Reply, TestApp};
 use crate::http::shop;
+use crate::readme::{between, document};
 
-/// Who may call what, as it was agreed on. A new route, or another policy, is another line.
-pub(super) const AGREED: &str = "\
-DELETE /app/delete: administrators, team users with `apps.delete`
-DELETE /arch/delete: administrators, team users with `archs.delete`
-DELETE /channel/delete: administrators, team users with `channels.delete`
-DELETE /platform/delete: administrators, team users with `platforms.delete`
-DELETE /release/delete: administrators, team users with `apps.delete`, API tokens with `release:write`
-DELETE /session/delete-all: administrators, team users
-DELETE /session/delete: administrators, team users
-DELETE /token/delete: administrators
-DELETE /user/delete: administrators
-GET /app/list: administrators, team users, API tokens
-GET /apps/latest: anybody, without credentials
-GET /arch/list: administrators, team users, API tokens
-GET /audit/list: administrators
-GET /channel/list: administrators, team users, API tokens
-GET /checkVersion: anybody, without credentials
-GET /health: anybody, without credentials
-GET /openapi.json: anybody, without credentials
-GET /platform/list: administrators, team users, API tokens
-GET /ready: anybody, without credentials
-GET /release/list: administrators, team users, API tokens with `release:write`
-GET /search: administrators, team users, API tokens with `release:write`
-GET /session/list: administrators, team users
-GET /session/oidc/begin: anybody, without credentials
-GET /session/oidc/callback: anybody, without credentials
-GET /session/oidc: anybody, without credentials
-GET /settings: administrators
-GET /telemetry/adoption: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/attention: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/beacon: anybody, without credentials
-GET /telemetry/breakdown: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/live: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/matrix: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/quality: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/retention: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/trend: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry/upgrades: administrators, team users, API tokens with `telemetry:read`
-GET /telemetry: administrators, team users, API tokens with `telemetry:read`
-GET /token/list: administrators
-GET /users/list: administrators
-GET /whoami: administrators, team users, API tokens
-POST /admin/update: administrators
-POST /app/create: administrators, team users with `apps.create`
-POST /app/update: administrators, team users with `apps.edit`
-POST /arch/create: administrators, team users with `archs.create`
-POST /arch/update: administrators, team users with `archs.edit`
-POST /channel/create: administrators, team users with `channels.create`
-POST /channel/update: administrators, team users with `channels.edit`
-POST /login: anybody, without credentials
-POST /logout: administrators, team users
-POST /platform/create: administrators, team users with `platforms.create`
-POST /platform/update: administrators, team users with `platforms.edit`
-POST /privacy/device/erase: administrators
-POST /privacy/device/find: administrators
-POST /release/create: administrators, team users with `apps.upload`, API tokens with `release:write`
-POST /release/update: administrators, team users with `apps.edit`, API tokens with `release:write`
-POST /session/create: anybody, without credentials
-POST /settings: administrators
-POST /setup: anybody, without credentials
-POST /signup: anybody, without credentials
-POST /telemetry/import: administrators, API tokens with `telemetry:import`
-POST /token/create: administrators
-POST /user/create: administrators
-POST /user/update: administrators
-";
+/// Who may call what, as it was agreed on: rows of a table. A new route, or another policy, is another row.
+pub(super) static AGREED: LazyLock<String> = LazyLock::new(|| {
+    let text = document("docs/api.md");
+    between(&text, "<!-- routes:", "<!-- routes end -->").trim_start_matches("\n| route | callers |\n|---|---|\n").to_owned()
+});
 
 #[test]
 fn every_route_may_be_called_by_whom_it_was_agreed_on() {
@@ -88,11 +29,11 @@ fn every_route_may_be_called_by_whom_it_was_agreed_on() {
         .map(|Declared { method, path, policy }| {
             let said = policy.to_string();
             let callers = said.strip_prefix("May be called by ").unwrap().strip_suffix('.').unwrap();
-            format!("{method} {path}: {callers}\n")
+            format!("| `{method} {path}` | {callers} |\n")
         })
         .collect();
     lines.sort();
-    assert_eq!(lines.concat(), AGREED);
+    assert_eq!(format!("{}\n", lines.concat()), *AGREED);
 }
 
 /// Whoever may call something, or may not.

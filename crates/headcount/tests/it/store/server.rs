@@ -8,7 +8,9 @@ use headcount::app::App;
 use headcount::clock::Clock;
 use headcount::config::{Config, ServeArgs, Variables};
 use headcount::retention::Retention;
-use headcount::store::{BlobAt, Step};
+use headcount::store::{BlobAt, Block, DictionaryState, MOST_NEW_PSEUDONYMS, Step};
+use headcount_engine::device::Pseudonym;
+use rand::Rng as _;
 use serde_json::Value;
 
 use crate::app::{Caller, TestApp, fresh_directory};
@@ -16,7 +18,7 @@ use crate::http::shop;
 use crate::readme::{between, document};
 use crate::redis::{Log, One};
 
-use super::{ACME, Kind, ONE, Place, Reader, SPOOL, TODAY, TWO, applied, block, brings, later, mark, state};
+use super::{ACME, Kind, ONE, Place, Reader, SPOOL, TODAY, TWO, applied, block, brings, later, mark, state, step};
 
 /// How long a server may take to find Redis again.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -316,4 +318,31 @@ async fn lengthens(retention: Retention) {
         let wanted = 30 * headcount_engine::day::DAY_MILLIS;
         assert!((wanted - 60_000..=wanted).contains(&more), "{key} lives {more} ms longer");
     }
+}
+
+/// A script holds Redis up as long as it runs: it reads little, also where small blocks lie before large ones.
+#[tokio::test]
+async fn a_dictionary_is_read_in_parts() {
+    let place = Place::fresh(Kind::Redis);
+    let store = place.open().await;
+    let mut random = rand::rng();
+    let (mut blocks, mut expected_dictionary) = (Vec::new(), DictionaryState::default());
+    for devices in [vec![MOST_NEW_PSEUDONYMS; 100], vec![1; 1_500]].concat() {
+        let pseudonyms = (0..devices).map(|_| Pseudonym(random.random())).collect();
+        let block = Block { id: random.random(), pseudonyms };
+        applied(&store, ACME, Step { expected_dictionary, block: Some(block.clone()), ..step() }).await;
+        expected_dictionary.last_block = block.id;
+        blocks.push(block);
+    }
+    let scripts = || {
+        let all = place.one().ask(&["INFO", "commandstats"]).text();
+        let of_scripts = all.lines().filter_map(|line| line.strip_prefix("cmdstat_evalsha"));
+        let calls = of_scripts.map(|line| line.split(['=', ',']).nth(1).unwrap().parse::<usize>().unwrap());
+        calls.sum::<usize>()
+    };
+    let before = scripts();
+    let read = store.dictionary(ACME, DictionaryState::default()).await.unwrap();
+    assert!(read.blocks == blocks);
+    // 2.4 MB, at most 320 KB at once.
+    assert!((8..16).contains(&(scripts() - before)), "{}", scripts() - before);
 }

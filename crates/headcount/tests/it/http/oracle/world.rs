@@ -364,7 +364,8 @@ impl World {
 
 /// Who may call that route, as it was agreed on.
 fn callers_of(route: &str) -> Vec<&'static str> {
-    let found = AGREED.lines().find_map(|line| line.strip_prefix(route)?.strip_prefix(": "));
+    let row = format!("| `{route}` | ");
+    let found = AGREED.lines().find_map(|line| line.strip_prefix(&row)?.strip_suffix(" |"));
     found.unwrap_or_else(|| panic!("nothing was agreed on for {route}")).split(", ").collect()
 }
 
