@@ -1,7 +1,7 @@
 import { useElementSize } from "@mantine/hooks";
 
 import { meaning, series } from "../app/palette";
-import { whole } from "../view/numbers";
+import { counted, whole } from "../view/numbers";
 import classes from "./FlowChart.module.css";
 import { type End, type Flow, layOut } from "./flow";
 

@@ -3,7 +3,7 @@ import { Chart } from "../../parts/Chart";
 import { Figure } from "../../parts/Figure";
 import { Figures, Halves } from "../../parts/Layout";
 import { type Column, Table } from "../../parts/Table";
-import { percent, share, whole } from "../../view/numbers";
+import { counted, percent, share, whole } from "../../view/numbers";
 import { newestFirst } from "../../view/versions";
 
 type QualityAnswer = ReadAnswer<"/telemetry/quality">;

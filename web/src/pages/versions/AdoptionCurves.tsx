@@ -3,7 +3,7 @@ import { Figure } from "../../parts/Figure";
 import { Figures, Halves } from "../../parts/Layout";
 import { series } from "../../app/palette";
 import { shortDay } from "../../view/days";
-import { percent, share, UNKNOWN, whole } from "../../view/numbers";
+import { counted, percent, share, UNKNOWN, whole } from "../../view/numbers";
 import { AgeChart } from "./AgeChart";
 
 export type AdoptionAnswer = ReadAnswer<"/telemetry/adoption">;

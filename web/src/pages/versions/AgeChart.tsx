@@ -1,7 +1,7 @@
 import { Chart } from "../../parts/Chart";
 import { DayChart, type Line, type Point } from "../../parts/DayChart";
 import { Unknown } from "../../parts/Unknown";
-import { percent } from "../../view/numbers";
+import { counted, percent } from "../../view/numbers";
 import type { AdoptionAnswer } from "./AdoptionCurves";
 
 interface Curve {
@@ -49,7 +49,7 @@ export function AgeChart({ title, adoption, curves }: AgeChartProps) {
         points={points}
         lines={lines}
         isShare
-        naming={{ short: (age) => `day ${age}`, long: (age) => `${counted(age, "day")} after publication` }}
+        naming={{ short: (age) => `day ${age}`, long: (age) => `${counted(Number(age), "day")} after publication` }}
       />
       <Unknown unknown={adoption.unknown} fields={{ days: "adoption" }} />
     </Chart>
