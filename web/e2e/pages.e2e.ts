@@ -26,6 +26,20 @@ for (const [path, heading] of PAGES) {
   }
 }
 
+test("what every number means is said beside it", async ({ dashboard: page }) => {
+  for (const [path, heading] of PAGES) {
+    await open(page, `${path}?apps=atlas`);
+    await expect(page.getByRole("heading", { level: 2, name: heading, exact: true })).toBeVisible();
+    await expect(page.getByRole("status", { name: "Loading" })).toHaveCount(0);
+    const definition = page.getByRole("button", { name: /^What is counted: / });
+    await expect(page.locator("dl > div").filter({ hasNot: definition })).toHaveCount(0);
+    // The head of what needs a look counts nothing: each finding has its rule.
+    const heads = page.locator("section > header").filter({ hasNotText: "What needs a look" });
+    await expect(heads.filter({ hasNot: definition })).toHaveCount(0);
+    expect(await heads.count()).toBeGreaterThan(1);
+  }
+});
+
 test("the pages are reached by the navigation, and the view goes along", async ({ dashboard: page }) => {
   await open(page, "/?range=7d");
   for (const title of ["Versions", "Platforms", "Audience", "Live", "Attention", "Overview"]) {

@@ -33,20 +33,20 @@ function Contents({ live, now }: { live: Told; now: NonNullable<Told["now"]> }) 
   return (
     <Stacked>
       <Figures>
-        <Figure title="Devices, last 5 minutes" definition={definitions["last_5_minutes"]} value={whole(five.devices)} />
-        <Figure title="Devices, last 30 minutes" definition={definitions["last_30_minutes"]} value={whole(thirty.devices)} />
+        <Figure title="Devices, last 5 minutes" definition={definitions["devices"]} value={whole(five.devices)} />
+        <Figure title="Devices, last 30 minutes" definition={definitions["devices"]} value={whole(thirty.devices)} />
         <Figure
           title="Checks per second"
           definition={definitions["checks_per_second"]}
           value={now.checks_per_second.toLocaleString("en-US", { maximumFractionDigits: 1 })}
         />
       </Figures>
-      <Panel title="Checks per second" units="The last two minutes; each point is the mean of 10 seconds">
+      <Panel title="Checks per second" definition={definitions["checks_per_second"]} units="The last two minutes; each point is the mean of 10 seconds">
         <Rate rates={live.rates} />
       </Panel>
       <Halves>
-        <Now by="platform" rows={thirty.platforms} of={thirty.devices} color={series(2)} />
-        <Now by="version" rows={thirty.versions} of={thirty.devices} color={series(0)} />
+        <Now by="platform" definition={definitions["platforms"]} rows={thirty.platforms} of={thirty.devices} color={series(2)} />
+        <Now by="version" definition={definitions["versions"]} rows={thirty.versions} of={thirty.devices} color={series(0)} />
       </Halves>
       <LastChecks checks={live.checks} instance={live.about?.instances["checks"]} definition={definitions["checks"]} />
     </Stacked>
@@ -55,16 +55,17 @@ function Contents({ live, now }: { live: Told; now: NonNullable<Told["now"]> }) 
 
 interface NowProps {
   by: "platform" | "version";
+  definition: string | undefined;
   rows: readonly { value: string; devices: number }[];
   of: number;
   color: string;
 }
 
-function Now({ by, rows, of, color }: NowProps) {
+function Now({ by, definition, rows, of, color }: NowProps) {
   const { view, toggle } = useView();
   const { one, filter } = DIMENSIONS[by];
   return (
-    <Panel title={`Devices by ${one}`} units="Distinct devices of the last 30 minutes">
+    <Panel title={`Devices by ${one}`} definition={definition} units="Distinct devices of the last 30 minutes">
       {rows.length === 0 ? (
         <Notice title="No device checked in the last 30 minutes" icon="empty">
           This fills as soon as one does.

@@ -25,6 +25,13 @@ test("bars and bands are as high as their devices are many, and none covers anot
   ]);
 });
 
+test("names have room, however small their bars are", () => {
+  const flows = [["a", 1], ["b", 1], ["c", 998]].map(([from, devices]) => ({ from: String(from), to: "3", devices: Number(devices) }));
+  const { left, right } = layOut(flows, 128);
+  expect(left.map(({ y, height }) => [Math.round(y), Math.round(height)])).toEqual([[3, 2], [17, 2], [28, 100]]);
+  expect(right.map(({ y, height }) => [y, Math.round(height)])).toEqual([[0, 100]]);
+});
+
 test("small ends are gathered, and no device is lost", () => {
   expect(gathered(FLOWS, 1, "others")).toEqual([
     { from: "2", to: "3", devices: 60 },

@@ -22,13 +22,13 @@ export interface Band extends Flow {
 
 const GAP = 8;
 const LEAST = 2;
+/** The room of a bar that its name needs at least, without the gap. */
+const NAME = 6;
 
 /** Where the bars and bands of flows are in a picture of that height; both sides keep the order in which they come. */
 export function layOut(flows: readonly Flow[], height: number): { left: End[]; right: End[]; bands: Band[] } {
   const [froms, tos] = [sums(flows, "from"), sums(flows, "to")];
-  const total = Math.max(1, flows.reduce((sum, flow) => sum + flow.devices, 0));
-  const gaps = GAP * (Math.max(froms.length, tos.length) - 1);
-  const scale = Math.max(0, height - gaps) / total;
+  const scale = Math.min(scaleOf(froms, height), scaleOf(tos, height));
   const [left, right] = [stacked(froms, scale), stacked(tos, scale)];
   const next = { left: new Map(left.map((end) => [end.name, end.y])), right: new Map(right.map((end) => [end.name, end.y])) };
   const take = (side: Map<string, number>, name: string, thickness: number) => {
@@ -52,10 +52,22 @@ function sums(flows: readonly Flow[], side: "from" | "to"): [string, number][] {
 function stacked(ends: readonly [string, number][], scale: number): End[] {
   let y = 0;
   return ends.map(([name, devices]) => {
-    const end = { name, devices, y, height: Math.max(LEAST, devices * scale) };
-    y += devices * scale + GAP;
+    const [thickness, room] = [devices * scale, Math.max(NAME, devices * scale)];
+    const end = { name, devices, y: y + (room - thickness) / 2, height: Math.max(LEAST, thickness) };
+    y += room + GAP;
     return end;
   });
+}
+
+/** How many pixels a device takes, where the smallest bars take the room of their names. */
+function scaleOf(ends: readonly [string, number][], height: number): number {
+  const devices = ends.map(([, number]) => number).toSorted((a, b) => b - a);
+  for (let large = devices.length; large > 0; large -= 1) {
+    const room = height - GAP * (devices.length - 1) - NAME * (devices.length - large);
+    const scale = room / devices.slice(0, large).reduce((sum, number) => sum + number, 0);
+    if ((devices[large - 1] ?? 0) * scale >= NAME) return scale;
+  }
+  return 0;
 }
 
 /** The greatest flows, and those between the remaining ends as one: a picture has room for so many ends a side. */

@@ -103,22 +103,23 @@ fn rendered(catalog: &OwnerCatalog, finding: &attention::Finding) -> Finding {
 fn sentence(finding: &attention::Finding, place: &str, subject: &str) -> String {
     let number =
         |name: &str| finding.numbers.iter().find(|(known, _)| *known == name).map_or(0.0, |(_, number)| *number);
+    let count = |name: &str| grouped(number(name));
     let percent = |name: &str| format!("{:.1} %", number(name) * 100.0);
     match finding.kind {
         Kind::FarBehind => format!(
             "{} devices of {place} run {subject}, and {} published releases are newer.",
-            number("devices"),
+            count("devices"),
             number("releases_newer"),
         ),
         Kind::PlatformBehind => format!(
             "Of {} devices of {place} with {subject}, {} run the latest release; of all others, {}.",
-            number("devices"),
+            count("devices"),
             percent("latest_share"),
             percent("others_latest_share"),
         ),
         Kind::Stuck => format!(
             "{} devices of {place} on {subject} were told about an update on {} or more of the last 7 days and have not moved.",
-            number("devices"),
+            count("devices"),
             number("days"),
         ),
         Kind::SlowRelease => format!(
@@ -130,12 +131,19 @@ fn sentence(finding: &attention::Finding, place: &str, subject: &str) -> String 
             percent("earlier_adopted_share"),
         ),
         Kind::FewerChecks => format!(
-            "{place} had {} checks on the last whole day, and {:.0} on the same weekday of the {} weeks before, on average.",
-            number("checks"),
-            number("earlier_checks"),
+            "{place} had {} checks on the last whole day, and {} on the same weekday of the {} weeks before, on average.",
+            count("checks"),
+            count("earlier_checks"),
             number("weeks"),
         ),
     }
+}
+
+/// A number to the nearest whole one, with a comma before every three digits.
+fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let is_first = |at: usize| at > 0 && (digits.len() - at).is_multiple_of(3);
+    digits.char_indices().flat_map(|(at, digit)| is_first(at).then_some(',').into_iter().chain([digit])).collect()
 }
 
 impl Tables for Attention {

@@ -133,15 +133,15 @@ async fn a_release_that_arrives_slower_than_those_before_it_is_named() {
 async fn checks_that_are_fewer_than_on_the_same_weekday_are_named() {
     let (app, _clock) = at_noon().await;
     let caller = open(&app).await;
-    for (ago, count) in [(22, 60), (15, 60), (8, 60), (2, 5), (1, 15)] {
+    for (ago, count) in [(22, 1200), (15, 1200), (8, 1200), (2, 100), (1, 300)] {
         let devices = devices(0..count);
         let line = |device| -> Line<'_> { (ago, 8, "myapp", device, "1.3.0", "stable", "darwin", "amd64", Some(true)) };
         import(&caller, &devices.iter().map(String::as_str).map(line).collect::<Vec<_>>()).await;
     }
     let expected = json!([{
         "kind": "fewer-checks", "app": "myapp", "subject": "myapp", "weight": 0.75,
-        "sentence": "myapp had 15 checks on the last whole day, and 60 on the same weekday of the 3 weeks before, on average.",
-        "numbers": {"checks": 15.0, "earlier_checks": 60.0, "weeks": 3.0}, "filters": {"apps": ["myapp"]},
+        "sentence": "myapp had 300 checks on the last whole day, and 1,200 on the same weekday of the 3 weeks before, on average.",
+        "numbers": {"checks": 300.0, "earlier_checks": 1200.0, "weeks": 3.0}, "filters": {"apps": ["myapp"]},
     }]);
     assert_eq!(findings(&caller, "").await, expected);
     // The day before had few as well, but nothing is known of its weekday.

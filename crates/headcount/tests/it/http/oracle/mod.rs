@@ -87,10 +87,16 @@ impl<'a> Run<'a> {
         self.world.now = self.app.clock.now().0;
         let (bearer, kind) = (self.callers[caller].bearer.clone(), self.kind_of(&self.callers[caller]));
         let expected = self.world.answer(bearer.as_deref(), asked);
-        let reply = asked.send(self.app, bearer.as_deref(), &self.known).await;
-        let said = Answer::from(&reply);
+        let send = async || Answer::from(&asked.send(self.app, bearer.as_deref(), &self.known).await);
+        let mut said = send().await;
         let expected = if expected.is_as_the_owner() {
-            self.of_the_owner(caller, asked, &said).await
+            let mut of_the_owner = self.of_the_owner(caller, asked, &said).await;
+            // Tallies come once a second, maybe between the two; they do so again only a second later.
+            if said != of_the_owner {
+                said = send().await;
+                of_the_owner = self.of_the_owner(caller, asked, &said).await;
+            }
+            of_the_owner
         } else if expected.is_of_nobody_else() {
             self.assert_of_nobody_else(caller, asked, &said);
             said.clone()
