@@ -56,7 +56,9 @@ pub(super) struct DemoArgs {
 pub(super) struct ForeignFolder(PathBuf);
 
 pub(super) fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let config = settings(&args.settings())?;
+    let mut config = settings(&args.settings())?;
+    // Nor into the Redis of somebody else.
+    (config.redis_url, config.redis_host) = (None, None);
     log::start(tracing::Level::WARN, LogFormat::Text);
     let runtime = tokio::runtime::Runtime::new().context("the threads cannot be started")?;
     let plan = Plan { devices: args.devices, days: args.days, seed: args.seed };

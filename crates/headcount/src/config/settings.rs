@@ -104,7 +104,8 @@ settings! {
     api_key: Option<SecretString> = "",
         flag None, variable "HEADCOUNT_API_KEY", aliases ["API_KEY"], secret true,
         accepted "at least 16 bytes that stand in no public example", by accept::api_key;
-    /// The administrator whose applications are meant by a check without `owner`. Unset, the first one.
+    /// The administrator whose applications are meant by a check without `owner`. Unset, the first one ever, as long as
+    /// it is there.
     default_owner: Option<UserName> = "",
         flag Some("default-owner"), variable "HEADCOUNT_DEFAULT_OWNER", aliases [], secret false,
         accepted "the name of an administrator, of the form ^[a-z0-9][a-z0-9._@+-]{1,63}$", by accept::user_name;
@@ -261,8 +262,8 @@ settings! {
     limit_local_sources: bool = "false",
         flag Some("limit-local-sources"), variable "HEADCOUNT_LIMIT_LOCAL_SOURCES", aliases [], secret false,
         accepted "true or false", by accept::switch;
-    /// Networks of proxies in front of the server, separated by commas: the limits of one source
-    /// hold for whom they name in `X-Forwarded-For`, and not for them.
+    /// Networks of proxies in front of the server, separated by commas: the limits of new devices and of logins hold for
+    /// whom they name in `X-Forwarded-For`, and that of connections of one source not for them.
     trusted_proxies: Vec<IpNet> = "",
         flag Some("trusted-proxies"), variable "HEADCOUNT_TRUSTED_PROXIES", aliases [], secret false,
         accepted "IP addresses and networks, such as 10.0.0.0/8,2001:db8::1", by accept::networks;

@@ -131,9 +131,15 @@ async fn sign_in(
     arrival: &Arrival,
 ) -> Result<(Token, String), Ended> {
     let (pending, code) = brought(provider, pending, sent)?;
-    // Counted before the provider is asked, and by network alone: nobody is kept out from elsewhere.
-    let name = format!("(through the provider, {:?})", arrival.network());
-    let attempt = app.catalog.attempt_login(&name, arrival.network()).await?;
+    // Counted before the provider is asked, and by network alone: nobody is kept out from elsewhere. Where all come from
+    // one place, a stranger would keep them all out.
+    let attempt = match arrival.network() {
+        Some(network) => {
+            let name = format!("(through the provider, {network})");
+            Some(app.catalog.attempt_login(&name, Some(network)).await?)
+        }
+        None => None,
+    };
     let SignedIn { subject, name, role } = provider.sign_in(&pending, &code, app.clock.now()).await?;
     let Some(role) = role else {
         app.catalog.sign_out_identity(provider.issuer(), &subject).await?;
@@ -141,7 +147,7 @@ async fn sign_in(
     };
     let known = user(app, Identity { issuer: provider.issuer(), subject: &subject, role }, &name).await?;
     let new = NewSession { kind: SessionKind::Browser, agent: arrival.agent(), lifetime: app.config.session };
-    let token = app.catalog.open_session(&known, new, Some(&attempt)).await?.ok_or(Failed::Unknown)?;
+    let token = app.catalog.open_session(&known, new, attempt.as_ref()).await?.ok_or(Failed::Unknown)?;
     tracing::info!(user.id = %known.user, "a user logged in through the provider");
     Ok((token, pending.next))
 }
@@ -153,7 +159,9 @@ fn brought(provider: &Provider, pending: Option<Pending>, sent: End) -> Result<(
         return Err(Failed::Untrue("another provider sends it".to_owned()));
     }
     if let Some(error) = sent.error {
-        return Err(Failed::Refused(error));
+        // The words of the standard are such; what else a query says is not for the log.
+        let is_word = error.len() <= 40 && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        return Err(Failed::Refused(if is_word { error } else { "for no reason of the standard".to_owned() }));
     }
     let code = sent.code.ok_or_else(|| Failed::Refused("there is no code".to_owned()))?;
     Ok((pending, code))

@@ -33,6 +33,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How long a day that nobody can read any more stays in the store: what is on its way at midnight is compared with the
 /// whole past of its own day.
 const CLOSING_MILLIS: i64 = 60_000;
+/// After how long a dictionary is rebuilt that could not be, because too much was shipped meanwhile.
+const REBUILD_AGAIN_MILLIS: i64 = 3_600_000;
 
 /// What the keeper needs to know.
 #[derive(Debug, Clone)]
@@ -60,8 +62,10 @@ pub struct Keeper {
 
 #[derive(Debug, Default)]
 struct Progress {
-    // For which day, and which retention of owners, expiry and rebuilding have been done.
+    // For which day, and which retention of owners, expiry has been done.
     kept_for: Option<(Day, Arc<HashMap<OwnerId, u32>>)>,
+    // When dictionaries are to be rebuilt; none once that is done for the day.
+    rebuild_at: Option<Millis>,
     totalled: HashMap<OwnerId, Totalled>,
     erasures: Remembered,
 }
@@ -122,13 +126,17 @@ impl Keeper {
         let expired = (Millis(now.0 - CLOSING_MILLIS).day(), self.settings.retention.of_owners());
         if progress.kept_for.as_ref() != Some(&expired) {
             self.expire(now).await?;
-            self.rebuild(now).await?;
             let audited = i64::from(self.settings.audit_days) * headcount_engine::day::DAY_MILLIS;
             // The store is kept whether the catalog is there or not.
             if let Err(error) = self.catalog.forget_audit(Millis(now.0 - audited)).await {
                 tracing::warn!(%error, "what is old in the audit log stays for another day");
             }
             progress.kept_for = Some(expired);
+            progress.rebuild_at = Some(now);
+        }
+        if progress.rebuild_at.is_some_and(|at| at <= now) {
+            let is_rebuilt = self.rebuild(now).await?;
+            progress.rebuild_at = (!is_rebuilt).then_some(Millis(now.0 + REBUILD_AGAIN_MILLIS));
         }
         kept
     }

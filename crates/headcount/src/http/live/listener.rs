@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{POLICY, render, streams};
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::http::extract::{Credential, Principal, admitted};
 use crate::http::question::Parameters;
 use crate::http::scope::Scope;
@@ -174,8 +174,10 @@ impl Telling {
 
     async fn find_out(&mut self) {
         if let Err(refused) = self.listener.look_again().await {
-            self.has_ended = true;
-            self.waiting.push_back(render::event(&LiveEvent::End(refused.into())));
+            // Where nobody can tell whether the caller may see it, nothing is told, and it is asked again.
+            self.has_ended = !matches!(refused.code(), Code::Unavailable | Code::Internal);
+            let event = if self.has_ended { LiveEvent::End } else { LiveEvent::Unavailable };
+            self.waiting.push_back(render::event(&event(refused.into())));
             return;
         }
         let now = self.listener.now().await.unwrap_or_else(|error| LiveEvent::Unavailable(error.into()));

@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 
 use crate::app::{Caller, Reply, TestApp};
 use crate::http::shop;
+use crate::postgres::Postgres;
 
 /// 2026-02-02T12:00:00Z.
 const NOON: Millis = Millis(1_770_033_600_000);
@@ -319,6 +320,20 @@ async fn a_stream_ends_with_its_session() {
     assert_eq!(end.value, json!({"error": "invalid or expired token", "code": "unauthenticated"}));
     assert_eq!(live.next().await, None);
     assert_eq!(app.app.live.open(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_goes_on_after_the_database_was_away() {
+    let mut server = Postgres::start().await;
+    let app = TestApp::with(&[("HEADCOUNT_DATABASE_URL", &server.url())]).await;
+    let caller = Caller::new(&app, "alice").await;
+    let mut live = Listening::to(&caller, "", None).await;
+    live.until("now").await;
+    server.stop().await;
+    let unavailable = live.until("unavailable").await;
+    assert_eq!(unavailable.value, json!({"error": "the catalog database cannot be reached", "code": "unavailable"}));
+    server.start_again().await;
+    live.until("now").await;
 }
 
 #[tokio::test]

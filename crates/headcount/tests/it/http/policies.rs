@@ -19,7 +19,9 @@ use crate::readme::{between, document};
 /// Who may call what, as it was agreed on: rows of a table. A new route, or another policy, is another row.
 pub(super) static AGREED: LazyLock<String> = LazyLock::new(|| {
     let text = document("docs/api.md");
-    between(&text, "<!-- routes:", "<!-- routes end -->").trim_start_matches("\n| route | callers |\n|---|---|\n").to_owned()
+    between(&text, "<!-- routes:", "<!-- routes end -->")
+        .trim_start_matches("\n| route | callers |\n|---|---|\n")
+        .to_owned()
 });
 
 #[test]

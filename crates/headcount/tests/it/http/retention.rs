@@ -293,3 +293,42 @@ async fn owner(caller: &Caller<'_>) -> OwnerId {
 async fn totals(app: &TestApp, owner: OwnerId, of: Option<AppId>, day: Day) -> KeptTotals {
     app.app.catalog.totals(owner, (of, day)).await.unwrap().unwrap()
 }
+
+/// Renumbering takes longer than the time between two flushes, and today's segment is another one after each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_are_forgotten_also_where_others_never_stop_checking() {
+    let (app, clock) = at_noon().await;
+    let caller = open(&app, "acme").await;
+    for (day, devices) in [(0, 0..30_000), (20, 30_000..50_000)] {
+        clock.set(Millis(TODAY.plus(day).start().0 + DAY_MILLIS / 2));
+        let at = format!("{}T08:00:00Z", TODAY.plus(day));
+        let line = |device| {
+            json!({
+                "at": at, "app_name": "myapp", "version": "1.0.0", "channel": "stable", "platform": "darwin",
+                "arch": "amd64", "device_id": format!("device-{device:05}"),
+            })
+            .to_string()
+        };
+        let lines = devices.map(line).collect::<Vec<_>>().join("\n");
+        let reply = caller.request("POST", "/telemetry/import").body(lines).send().await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    clock.set(Millis(TODAY.plus(31).start().0 + DAY_MILLIS / 2));
+    let checking = async {
+        for device in 0.. {
+            check(&app, "stable", "1.1.0", device).await;
+            app.app.shipping.flush().await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        kept = app.app.keeper.round() => kept.unwrap(),
+        () = checking => unreachable!("it never ends"),
+    }
+    let dictionary = app.app.store.dictionary(owner(&caller).await, DictionaryState::default()).await.unwrap();
+    let devices = dictionary.blocks.iter().map(|block| block.pseudonyms.len()).sum::<usize>();
+    assert_eq!(dictionary.state.epoch, 1, "{devices} devices");
+    let month = report(&caller, "range=month").await;
+    let [checks, all, ..] = summary(&month);
+    assert_eq!((checks - 20_000, all - 20_000), (devices as u64 - 20_000, devices as u64 - 20_000));
+}
