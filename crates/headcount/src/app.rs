@@ -233,6 +233,7 @@ impl App {
                 tracing::error!(%error, "a background task failed");
             }
         }
+        self.catalog.close().await;
         self.spool.close().await;
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(threads) = threads else { return };

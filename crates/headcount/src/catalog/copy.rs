@@ -3,13 +3,13 @@
 //! A copy shows one moment, and is in its destination as a whole or not at all. What is encrypted stays as it is. Which
 //! tables and columns there are is read off the migrations, so that no table is forgotten.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt as _;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _, Transaction};
 
-use super::database::{Place, applied_format, newest_format};
+use super::database::{self, Place, applied_format, newest_format};
 use super::open::OpenError;
 use crate::private;
 
@@ -39,6 +39,17 @@ pub enum CopyError {
     /// The destination is a file already.
     #[error("the catalog database {0} exists already; accepted: a file that does not exist")]
     Exists(String),
+    /// A file that was moved away has left something behind.
+    #[error(
+        "the catalog database {path} has left {left} behind, which would be taken for a part of the copy; accepted: a \
+         folder without it"
+    )]
+    LeftBehind {
+        /// Where the destination lies.
+        path: String,
+        /// What is there.
+        left: String,
+    },
     /// The two have tables of different versions.
     #[error("the catalog database {path} has format {found}, and {wanted} is needed; accepted: an empty database")]
     OtherFormat {
@@ -70,6 +81,7 @@ pub struct HeldCatalog {
     pub installation: String,
     /// The version of the tables.
     pub format: i64,
+    pool: AnyPool,
     reading: Transaction<'static, Any>,
     // No other write of a catalog runs beside it.
     lock: Option<Transaction<'static, Any>>,
@@ -97,11 +109,14 @@ pub async fn copy(from: &Place, to: &Place) -> Result<Copied, CopyError> {
     held.write_to(to).await
 }
 
-/// Refuses a database in which an installation is, or a file that exists.
+/// Refuses a database in which an installation is, or a file that exists or has left its log behind.
 pub async fn check_empty(place: &Place) -> Result<(), CopyError> {
     match place {
         Place::Sqlite(path) if path.exists() => Err(CopyError::Exists(place.to_string())),
-        Place::Sqlite(_) => Ok(()),
+        Place::Sqlite(path) => match logs(path).find(|log| log.exists()) {
+            Some(log) => Err(CopyError::LeftBehind { path: place.to_string(), left: log.display().to_string() }),
+            None => Ok(()),
+        },
         Place::Postgres(_) => {
             let pool = place.pool_to_copy().map_err(|cause| OpenError::of(place, cause))?;
             refuse_installation(place, &pool).await
@@ -131,7 +146,7 @@ impl HeldCatalog {
         let row = sqlx::query("SELECT id FROM installation").fetch_optional(&mut *reading).await.map_err(failed)?;
         let row = row.ok_or_else(|| CopyError::NoCatalog(place.to_string()))?;
         let installation = row.try_get(0).map_err(failed)?;
-        Ok(Self { place: place.clone(), installation, format, reading, lock: Some(lock) })
+        Ok(Self { place: place.clone(), installation, format, pool, reading, lock: Some(lock) })
     }
 
     /// Lets others write again.
@@ -148,6 +163,14 @@ impl HeldCatalog {
     /// # Errors
     /// The destination is not empty, or one of the two failed: then nothing is in it.
     pub async fn write_to(mut self, to: &Place) -> Result<Copied, CopyError> {
+        let copied = self.write(to).await;
+        let Self { pool, reading, lock, .. } = self;
+        drop((reading, lock));
+        database::leave(&pool).await;
+        copied
+    }
+
+    async fn write(&mut self, to: &Place) -> Result<Copied, CopyError> {
         let Place::Sqlite(path) = to else { return self.write_rows(to).await };
         check_empty(to).await?;
         let io = |cause| CopyError::Io { path: to.to_string(), cause };
@@ -177,8 +200,7 @@ impl HeldCatalog {
             rows += self.write_table(table, (to, &mut writing)).await?;
         }
         writing.commit().await.map_err(failed)?;
-        // Where this is the last connection to a file, all of it is in the file then.
-        pool.close().await;
+        database::leave(&pool).await;
         Ok(Copied { installation: self.installation.clone(), rows })
     }
 
@@ -210,6 +232,15 @@ impl HeldCatalog {
         }
         Ok(count)
     }
+}
+
+/// Where SQLite writes what is not in the file yet, and looks for it.
+fn logs(path: &Path) -> impl Iterator<Item = PathBuf> {
+    ["-wal", "-journal"].into_iter().map(|suffix| {
+        let mut log = path.as_os_str().to_owned();
+        log.push(suffix);
+        PathBuf::from(log)
+    })
 }
 
 fn value<'r, T>(row: &'r AnyRow, at: usize) -> Result<Option<T>, sqlx::Error>

@@ -21,7 +21,7 @@ static POSTGRES: Migrator = sqlx::migrate!("src/catalog/migrations/postgres");
 
 /// Connections that the pool may open.
 const CONNECTIONS: u32 = 8;
-/// How long a connection is waited for.
+/// How long a connection is waited for, and the end of all.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// What a connection of PostgreSQL is told first, in milliseconds: how long a statement may take, how long it may wait
 /// for others, and how long an instance that stands still may keep others waiting.
@@ -180,6 +180,14 @@ impl Place {
                 if encoding == "UTF8" { Ok(()) } else { Err(sqlx::Error::Configuration(refused().into())) }
             }
         }
+    }
+}
+
+/// Closes all connections, as far as that can be. Where nobody else has some to a file, all of it is in the file then,
+/// and no log beside it: the file can be moved.
+pub(super) async fn leave(pool: &AnyPool) {
+    if tokio::time::timeout(PATIENCE, pool.close()).await.is_err() {
+        tracing::warn!("the catalog database is still in use");
     }
 }
 

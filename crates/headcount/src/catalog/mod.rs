@@ -282,6 +282,11 @@ impl Catalog {
         Ok(())
     }
 
+    /// Leaves the database, for good. All of it is in its file then, unless another process uses it, too.
+    pub async fn close(&self) {
+        database::leave(&self.pool.load_full()).await;
+    }
+
     /// Whether the database is away: everything but checks waits for it.
     pub fn is_away(&self) -> bool {
         self.is_away.load(Ordering::Relaxed)

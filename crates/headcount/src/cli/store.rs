@@ -78,6 +78,7 @@ pub(super) fn run(args: StoreArgs) -> Result<(), Failure> {
 
 async fn copy(config: &Config, (from, to): (&Place, &Place)) -> anyhow::Result<Copied> {
     let catalog = Catalog::open(config, Clock::wall()).await?;
+    catalog.close().await;
     let installation = catalog.installation();
     let retention = catalog.retention();
     let from = from.with(&retention).open(installation).await?;

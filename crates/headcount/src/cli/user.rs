@@ -60,31 +60,43 @@ pub(super) fn run(args: UserArgs) -> Result<(), Failure> {
 async fn act(action: Action, config: Config) -> anyhow::Result<String> {
     match action {
         Action::CreateAdmin { name } => create_administrator(&user_name(&name)?, config).await,
-        Action::List => Ok(table(&existing_catalog(config).await?.users().await?)),
-        Action::SetPassword { name } => set_password(&user_name(&name)?, config).await,
-        Action::Delete { name } => delete(&user_name(&name)?, config).await,
+        Action::List => within(existing_catalog(config).await?, async |it| Ok(table(&it.users().await?))).await,
+        Action::SetPassword { name } => {
+            let name = user_name(&name)?;
+            within(existing_catalog(config).await?, async |catalog| set_password(catalog, &name).await).await
+        }
+        Action::Delete { name } => {
+            let name = user_name(&name)?;
+            within(existing_catalog(config).await?, async |catalog| delete(catalog, &name).await).await
+        }
     }
+}
+
+/// Leaves the database afterwards, so that its file can be moved.
+async fn within<T>(catalog: Catalog, work: impl AsyncFnOnce(&Catalog) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let done = work(&catalog).await;
+    catalog.close().await;
+    done
 }
 
 async fn create_administrator(name: &UserName, config: Config) -> anyhow::Result<String> {
     let hash = hash_of_typed_password().await?;
     let shown = config.data_dir.display().to_string();
     folder::make(&config.data_dir).with_context(|| format!("the data folder `{shown}` cannot be made"))?;
-    let created = catalog(config).await?.create_administrator(name, &hash).await?;
-    created.ok_or_else(|| anyhow!("a user named {name} exists"))?;
+    let create = async |catalog: &Catalog| Ok(catalog.create_administrator(name, &hash).await?);
+    within(catalog(config).await?, create).await?.ok_or_else(|| anyhow!("a user named {name} exists"))?;
     Ok(format!("created the administrator {name}\n"))
 }
 
-async fn set_password(name: &UserName, config: Config) -> anyhow::Result<String> {
-    let catalog = existing_catalog(config).await?;
+async fn set_password(catalog: &Catalog, name: &UserName) -> anyhow::Result<String> {
     let known = catalog.credentials(name).await?.ok_or_else(|| anyhow!("there is no user named {name}"))?;
     let hash = hash_of_typed_password().await?;
     catalog.set_password(known.owner, known.user, &hash, None).await?;
     Ok(format!("changed the password of {name} and ended its sessions\n"))
 }
 
-async fn delete(name: &UserName, config: Config) -> anyhow::Result<String> {
-    if !existing_catalog(config).await?.delete_user(name).await? {
+async fn delete(catalog: &Catalog, name: &UserName) -> anyhow::Result<String> {
+    if !catalog.delete_user(name).await? {
         bail!("there is no user named {name}");
     }
     Ok(format!("deleted {name}; a running server erases its telemetry, else the next start does\n"))

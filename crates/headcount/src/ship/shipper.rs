@@ -19,7 +19,7 @@ use super::step::Shipped;
 use super::{ATTEMPTS, Held, Lagging, Progress, Settings, ShipError};
 use crate::clock::Clock;
 use crate::retention::Erased;
-use crate::spool::{self, Spool, SpoolError, SpoolFile};
+use crate::spool::{self, Claimed, Spool, SpoolError, SpoolFile};
 use crate::store::Store;
 
 /// How long two early flushes are apart at least.
@@ -143,11 +143,16 @@ impl Shipper {
         self.unreadable.retain(|id| ids.contains(id));
         let mut failed = None;
         for id in ids {
+            if self.spool.claimed(id) == Some(Claimed::Unfinished) {
+                continue;
+            }
             match self.ship_file(id, doubt, now).await {
                 Ok(()) => {
                     self.unreadable.remove(&id);
                 }
-                Err(ShipError::Spool(error)) if !self.spool.is_claimed(id) => self.report(id, &error),
+                // An import that was not kept.
+                Err(ShipError::Spool(_)) if !SpoolFile::path_of(self.spool.directory(), id).exists() => {}
+                Err(ShipError::Spool(error)) if self.spool.claimed(id).is_none() => self.report(id, &error),
                 // The store fails for every file alike.
                 Err(error @ ShipError::Store(_)) => return Err(error),
                 Err(error) => failed = Some(error),
@@ -281,7 +286,7 @@ impl Shipper {
             return Ok(Some(0));
         }
         source.note(now)?;
-        if !source.trim(spare, !self.spool.is_claimed(id))? {
+        if !source.trim(spare, self.spool.claimed(id).is_none())? {
             self.noted = None;
         }
         let kept_bytes = source.kept_bytes();

@@ -12,7 +12,7 @@ use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answered::{Answered, Skips, skip_counts};
-use super::{Claim, Result, Shared, SpoolError, SpoolFile, StoredRow};
+use super::{Claim, Claimed, Result, Shared, SpoolError, SpoolFile, StoredRow};
 use crate::clock::Clock;
 use crate::failpoint::{self, Point};
 use headcount_engine::mark::{Mark, SpoolId};
@@ -214,7 +214,7 @@ fn bytes_of_others(directory: &Path, id: &str) -> std::io::Result<u64> {
 fn open_new(directory: &Path, shared: &Arc<Shared>, clock: &Clock, answered: &Answered) -> Result<Open> {
     let id = SpoolId(rand::random());
     // No other file has this id, so nobody else can have claimed it.
-    let claim = Claim::take(shared, id);
+    let claim = Claim::take(shared, id, Claimed::Kept);
     let file = SpoolFile::create(directory, id, clock.now(), true)?;
     file.note_answered(answered.counts())?;
     Ok(Open { file, next_row: 0, latest: Millis(i64::MIN), _claim: claim })

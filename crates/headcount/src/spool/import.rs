@@ -8,7 +8,7 @@ use headcount_engine::mark::{Mark, SpoolId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Result, Spool, SpoolError, SpoolFile, StoredRow};
+use super::{Claim, Claimed, Result, Spool, SpoolError, SpoolFile, StoredRow};
 
 /// Rows on their way to the disk.
 const WAITING: usize = 2;
@@ -73,10 +73,12 @@ async fn joined(writer: &mut JoinHandle<Result<()>>) -> Result<()> {
 fn write_whole(spool: &Spool, now: Millis, next: mpsc::Receiver<Next>) -> Result<()> {
     let id = SpoolId(rand::random());
     // No other file has this id, so nobody else can have claimed it.
-    let _claim = spool.claim(id);
+    let claim = Claim::take(&spool.shared, id, Claimed::Unfinished);
     let file = SpoolFile::create(&spool.directory, id, now, false)?;
     let written = write_rows(&file, next);
     if matches!(written, Ok(true)) {
+        // First: who sees that something was committed finds it.
+        drop(claim);
         spool.shared.commits.fetch_add(1, Ordering::Release);
     } else {
         // Also where sealing failed: whether it reached the disk is not known, and the caller is told that it did not.

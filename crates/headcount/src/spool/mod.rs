@@ -10,7 +10,8 @@ mod file;
 mod import;
 mod recent;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +99,7 @@ struct Shared {
     // How long commits took, in seconds.
     commit_times: Histogram,
     // The files that somebody writes, or deletes, now.
-    claimed: Mutex<HashSet<SpoolId>>,
+    claimed: Mutex<HashMap<SpoolId, Claimed>>,
     // The files that failed while they were written.
     failed: Mutex<BTreeSet<SpoolId>>,
     recent: RecentChecks,
@@ -183,12 +184,12 @@ impl Spool {
 
     /// Takes the right to write or to delete that file; `None` while somebody else of this process has it.
     pub fn claim(&self, id: SpoolId) -> Option<Claim> {
-        Claim::take(&self.shared, id)
+        Claim::take(&self.shared, id, Claimed::Kept)
     }
 
-    /// Whether somebody of this process writes or deletes that file now.
-    pub fn is_claimed(&self, id: SpoolId) -> bool {
-        self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    /// For what somebody of this process writes or deletes that file now.
+    pub fn claimed(&self, id: SpoolId) -> Option<Claimed> {
+        self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
     /// The files that failed while this process wrote them, and were set aside. What is in them is shipped if it can be
@@ -256,6 +257,15 @@ impl Spool {
     }
 }
 
+/// What a claimed file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// Rows that are kept.
+    Kept,
+    /// An import that has not ended: it is kept as a whole or goes, and until then there is nothing to be read.
+    Unfinished,
+}
+
 /// The right to write or to delete one file of the spool. While it lives, nobody else has it.
 #[derive(Debug)]
 pub struct Claim {
@@ -264,9 +274,11 @@ pub struct Claim {
 }
 
 impl Claim {
-    fn take(shared: &Arc<Shared>, id: SpoolId) -> Option<Self> {
-        let fresh = shared.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        fresh.then(|| Self { id, shared: shared.clone() })
+    fn take(shared: &Arc<Shared>, id: SpoolId, claimed: Claimed) -> Option<Self> {
+        let mut all = shared.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Entry::Vacant(place) = all.entry(id) else { return None };
+        place.insert(claimed);
+        Some(Self { id, shared: shared.clone() })
     }
 }
 

@@ -103,6 +103,11 @@ fn copy(folder: &Path, settings: &[(&str, &str)], from: &str, to: &str) -> Done 
     run(folder, settings, &["catalog", "copy", "--data-dir", ".", "--from", from, "--to", to], b"")
 }
 
+/// The file, and a log of it: who moves the file away may leave nothing of it behind.
+fn files_of_catalog(folder: &Path) -> Vec<String> {
+    files(folder).into_iter().filter(|name| name.starts_with("catalog.db")).collect()
+}
+
 /// Moves an installation to PostgreSQL and back.
 async fn there_and_back(settings: &[(&str, &str)]) {
     let (folder, postgres) = (fresh_directory(), Postgres::start().await);
@@ -112,13 +117,17 @@ async fn there_and_back(settings: &[(&str, &str)]) {
     let (before, rows) = (replies(&app, &tokens).await, tables(&app).await);
     let installation = app.app.catalog.installation().clone();
     app.stop().await;
+    assert_eq!(files_of_catalog(&folder), ["catalog.db"]);
+    let listed = run(&folder, settings, &["user", "list", "--data-dir", "."], b"");
+    assert_eq!((listed.code, &*listed.stderr), (Some(0), ""));
+    assert_eq!(files_of_catalog(&folder), ["catalog.db"]);
 
     let done = copy(&folder, settings, "sqlite", &url);
     assert_eq!((done.code, &*done.stderr), (Some(0), ""), "{}", done.stdout);
     assert!(done.stdout.starts_with(&format!("copied installation {}, ", installation.id)), "{}", done.stdout);
     assert!(!done.stdout.contains("headcount@"), "{}", done.stdout);
-    let sqlite = folder.join("catalog.db");
-    std::fs::rename(&sqlite, folder.join("old")).unwrap();
+    assert_eq!(files_of_catalog(&folder), ["catalog.db"]);
+    std::fs::rename(folder.join("catalog.db"), folder.join("old")).unwrap();
     let app = serve(&folder, &url, settings).await;
     assert_eq!(app.app.catalog.installation().secret, installation.secret);
     assert_eq!((replies(&app, &tokens).await, tables(&app).await), (before, rows));
@@ -173,6 +182,18 @@ async fn what_cannot_be_copied_is_said_in_one_line() {
     );
     for folder in [&folder, &other] {
         serve(folder, "sqlite", &[]).await.stop().await;
+    }
+    // The log of a file that was moved away would be taken for that of the copy.
+    for log in ["catalog.db-wal", "catalog.db-journal"] {
+        let left = fresh_directory();
+        std::fs::write(left.join(log), "what a server had written last").unwrap();
+        let line = format!(
+            "the catalog database ./catalog.db has left ./{log} behind, which would be taken for a part of the \
+                            copy; accepted: a folder without it"
+        );
+        let from = format!("sqlite:{}", other.display());
+        assert_eq!(copy(&left, &[], &from, "sqlite"), refused(1, &line));
+        assert_eq!(files(&left), [log, "lock"]);
     }
     let line = "the catalog database ./catalog.db exists already; accepted: a file that does not exist";
     assert_eq!(copy(&folder, &[], &format!("sqlite:{}", other.display()), "sqlite"), refused(1, line));

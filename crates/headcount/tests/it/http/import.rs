@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::app::{Caller, Reply, TestApp, TestRequest};
+use crate::http::shop;
 
 const TODAY: Day = Day(20_700);
 const NOON: Millis = Millis(TODAY.start().0 + DAY_MILLIS / 2);
@@ -450,4 +451,24 @@ async fn an_import_that_breaks_off_leaves_nothing() {
     assert_eq!(counted(&caller).await, (0, 0));
     assert_eq!(post(&caller, body).send().await.both(), accepted(25_000));
     assert_eq!(counted(&caller).await, (25_000, 25_000));
+}
+
+/// The file of an import that is dropped goes while the shipper reads the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imports_of_which_nothing_is_kept_keep_no_report_waiting() {
+    let app = started().await;
+    let caller = shop::open(&app, "acme").await;
+    let drop_imports = async || {
+        for _ in 0..100 {
+            assert_eq!(post(&caller, "x").send().await.json()["accepted"], 0);
+        }
+    };
+    let read_reports = async || {
+        for _ in 0..100 {
+            assert_eq!(shop::ask(&app, "1.0.0").await.header("headcount"), Some("recorded"));
+            let report = caller.get("/telemetry?range=month").await;
+            assert_eq!(report.status, 200, "{report:?}");
+        }
+    };
+    tokio::join!(drop_imports(), drop_imports(), drop_imports(), drop_imports(), read_reports());
 }
