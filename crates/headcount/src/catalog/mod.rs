@@ -11,6 +11,7 @@ pub mod grants;
 pub mod identities;
 mod kept;
 pub mod kind;
+mod migrations;
 mod names;
 mod open;
 pub mod principal;

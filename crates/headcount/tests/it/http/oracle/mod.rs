@@ -36,6 +36,9 @@ const OWNERS: [&str; 3] = ["alice", "my-admin", "a+b"];
 const DEVICES: [usize; 3] = [7, 11, 13];
 const REQUESTS: [usize; 3] = [17, 19, 23];
 
+/// How often everybody calls every route at least.
+const PASSES: (usize, usize) = (4, 200);
+
 /// Those whose every call of every route is tried.
 const CALLERS: [&str; 15] = [
     "nobody",
@@ -341,7 +344,7 @@ impl<'a> Run<'a> {
             self.asked.iter().filter(|((_, kind), _)| CALLERS.contains(kind)).map(|(_, (asked, _))| asked).min();
         let fewest = *fewest.unwrap();
         println!("{total} requests, every route by every kind of caller at least {fewest} times");
-        assert!(fewest >= effort::rounds(4, 200) as u64);
+        assert!(fewest >= effort::rounds(PASSES.0, PASSES.1) as u64);
         for route in routes {
             let of_route = || self.asked.iter().filter(|((of, _), _)| of == route).map(|(_, counts)| counts);
             let sum = |count: fn(&(u64, u64)) -> u64| of_route().map(count).sum::<u64>();
@@ -396,9 +399,11 @@ async fn a_world(number: u64) {
         [("API_KEY", SIGNUP_KEY), ("HEADCOUNT_SESSION_HOURS", "8760"), ("HEADCOUNT_COMMIT_WAIT_MS", "10000")];
     let app = TestApp::at(Clock::stopped_at(Millis(BEGIN)), &settings).await;
     let (mut run, routes) = (Run::begin(&app, dice).await, routes());
-    let requests = effort::rounds(5_000, 300_000) as u64;
-    while run.asked.values().map(|(asked, _)| asked).sum::<u64>() < requests {
+    let (passes, requests) = (effort::rounds(PASSES.0, PASSES.1), effort::rounds(5_000, 300_000) as u64);
+    let mut passed = 0;
+    while passed < passes || run.asked.values().map(|(asked, _)| asked).sum::<u64>() < requests {
         run.pass(&routes).await;
+        passed += 1;
     }
     run.tell(&routes);
 }
