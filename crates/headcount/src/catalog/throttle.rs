@@ -101,13 +101,10 @@ impl Catalog {
             .execute(&mut **transaction)
             .await?;
         for subject in &attempt.others {
-            sqlx::query(
-                "UPDATE login_attempts SET tries = tries - 1, waits_till = $2 WHERE subject = $1 AND tries > 0",
-            )
-            .bind(subject)
-            .bind(now)
-            .execute(&mut **transaction)
-            .await?;
+            sqlx::query("UPDATE login_attempts SET tries = tries - 1, waits_till = 0 WHERE subject = $1 AND tries > 0")
+                .bind(subject)
+                .execute(&mut **transaction)
+                .await?;
         }
         sqlx::query("DELETE FROM login_attempts WHERE tries <= 0").execute(&mut **transaction).await?;
         sqlx::query(
@@ -163,13 +160,13 @@ async fn waits_till(transaction: &mut Transaction<'_, Any>, subject: &str) -> Re
 }
 
 async fn note(transaction: &mut Transaction<'_, Any>, count: &Count, now: i64) -> Result<(), Error> {
+    // Not until now: others that came at the same moment may have read the clock before.
     let row = sqlx::query(
-        "INSERT INTO login_attempts (subject, tries, waits_till, forget_at) VALUES ($1, 1, $2, $3) \
+        "INSERT INTO login_attempts (subject, tries, waits_till, forget_at) VALUES ($1, 1, 0, $2) \
          ON CONFLICT (subject) DO UPDATE SET tries = login_attempts.tries + 1, forget_at = excluded.forget_at \
          RETURNING tries",
     )
     .bind(&count.subject)
-    .bind(now)
     .bind(now.saturating_add(millis(FORGOTTEN_AFTER)))
     .fetch_one(&mut **transaction)
     .await?;

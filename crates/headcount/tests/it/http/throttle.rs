@@ -108,6 +108,19 @@ async fn many_at_once_are_as_few_as_one_after_the_other() {
     assert!(verified <= 10 && replies.iter().all(|reply| [401, 429].contains(&reply.status)), "{verified}");
 }
 
+/// Each is a try until it has succeeded, and none of them waits.
+#[tokio::test]
+async fn logins_at_once_do_not_keep_each_other_waiting() {
+    let app = TestApp::start().await;
+    app.administrator("alice").await;
+    for _ in 0..20 {
+        let logins = (0..6).map(|_| try_from(&app, None, "alice", "the password of alice"));
+        for reply in futures_util::future::join_all(logins).await {
+            assert_eq!(reply.status, 200, "{reply:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn one_network_waits_for_all_its_names_and_no_other_does() {
     let clock = Clock::stopped_at(AT);
