@@ -100,8 +100,7 @@ impl World {
         let ledger = &self.sites[0].clients.ledger;
         assert!(ledger.devices(&[ledger::Fate::Skipped]).is_empty());
         for server in &self.servers {
-            self.sites[0].await_counted(server, self.sites[0].recorded()).await;
-            self.sites[0].shop.compare(server, ledger).await;
+            self.sites[0].await_recorded(server, ledger).await;
         }
         self.loses.store(true, Ordering::SeqCst);
     }

@@ -111,6 +111,21 @@ impl Site {
         panic!("{seen:?} of {count} are counted after {PATIENCE:?}: {}", server.log());
     }
 
+    /// Waits until the server has counted all that was recorded, by whichever instance: what is uncertain may be counted
+    /// first, so that their number alone does not tell.
+    async fn await_recorded(&self, server: &Server, ledger: &Ledger) {
+        self.await_counted(server, ledger.devices(&[Fate::Recorded]).len() as u64).await;
+        let started = Instant::now();
+        loop {
+            let lacking = self.shop.lacking(server, ledger).await;
+            if lacking.is_empty() {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{lacking:?} after {PATIENCE:?}: {}", server.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The same devices are in the store as were sent.
     async fn assert_devices(&self, redis: &str) {
         self.shop.compare_devices_in(redis, &self.clients.ledger).await;
