@@ -233,7 +233,6 @@ impl App {
                 tracing::error!(%error, "a background task failed");
             }
         }
-        self.catalog.close().await;
         self.spool.close().await;
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(threads) = threads else { return };
@@ -245,6 +244,8 @@ impl App {
         if !matches!(ended.await, Ok(Ok(()))) {
             tracing::error!("the committer or the shipper failed; what was recorded is in the spool");
         }
+        // Last: a request that takes long may use it still.
+        self.catalog.close().await;
     }
 
     /// Tells which devices were counted today, as soon as somebody wants to know.

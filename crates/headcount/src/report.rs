@@ -3,6 +3,7 @@
 pub mod live;
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::retention::Retention;
 use crate::ship::Shipping;
-use crate::store::cache::{Seen, SegmentCache};
+use crate::store::cache::{Seen, SegmentCache, Segments};
 use crate::store::{DictionaryState, Store, StoreError};
 
 /// How often a device is looked for again whose dictionary was rebuilt meanwhile.
@@ -164,10 +165,9 @@ impl Reports {
         let owner = question.catalog.id;
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
         let _place = places.take().await?;
-        self.flush().await?;
         let (as_of, first_day) = (self.clock.now(), self.first_day(owner));
         // An import may be up to an hour ahead of the clock, and so be of tomorrow.
-        let segments = self.cache.segments(&self.store, owner, from..=as_of.day().plus(1)).await?;
+        let segments = self.segments(owner, from..=as_of.day().plus(1)).await?;
         let in_scope = |app: AppId| question.apps.as_ref().is_none_or(|apps| apps.contains(&app));
         let Query { first, last, .. } = question.query;
         let mut incomplete: BTreeSet<Day> = first.through(last.min(first_day.plus(-1))).collect();
@@ -188,10 +188,9 @@ impl Reports {
     pub async fn traces(&self, owner: OwnerId, device: Pseudonym) -> Result<Vec<(AppId, Day, Trace)>, Error> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().clone();
         let _place = places.take().await?;
-        self.flush().await?;
         for _ in 0..ATTEMPTS {
             let retained = self.first_day(owner)..=self.clock.now().day().plus(1);
-            let segments = self.cache.segments(&self.store, owner, retained).await?;
+            let segments = self.segments(owner, retained).await?;
             // Read after the segments: it has every ordinal of theirs.
             let tail = self.store.dictionary(owner, DictionaryState::default()).await?;
             if segments.seen.iter().any(|seen| seen.version.epoch != tail.state.epoch) {
@@ -207,7 +206,21 @@ impl Reports {
             });
             return traced.await.ok_or_else(|| Error::internal("a device could not be looked for"));
         }
-        Err(Error::new(Code::Unavailable, "the telemetry store changes all the time").retry_after(5))
+        Err(changes())
+    }
+
+    /// An owner's segments of those days, with every event that this instance recorded before the call.
+    async fn segments(&self, owner: OwnerId, days: RangeInclusive<Day>) -> Result<Segments, Error> {
+        for _ in 0..ATTEMPTS {
+            let turn = self.store.turn();
+            self.flush().await?;
+            let segments = self.cache.segments(&self.store, owner, days.clone()).await?;
+            // Else another store may have come in the place of the one that was filled.
+            if self.store.turn() == turn {
+                return Ok(segments);
+            }
+        }
+        Err(changes())
     }
 
     /// How many devices the application has that has most of them today.
@@ -264,6 +277,10 @@ impl Reports {
             Err(_) => Err(late(format!("events have waited for {} ms", self.shipping.lag_millis()))),
         }
     }
+}
+
+fn changes() -> Error {
+    Error::new(Code::Unavailable, "the telemetry store changes all the time").retry_after(5)
 }
 
 impl Default for Places {

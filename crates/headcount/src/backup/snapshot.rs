@@ -131,7 +131,8 @@ impl Snapshots {
             if !super::is_known(&name) {
                 continue;
             }
-            if self.hold_spool_file(folder, name.clone()).is_err() {
+            // One that has gone meanwhile held nothing that is kept.
+            if self.hold_spool_file(folder, name.clone()).is_err() && path.exists() {
                 // The server goes on without such a file, too.
                 self.left_out.push(name);
             }

@@ -317,11 +317,14 @@ impl Catalog {
         Ok(transaction)
     }
 
-    /// Commits a write that checks can see, and shows it to them before it returns.
+    /// Commits a write that checks can see, and shows it to them before it returns if it can be read then.
     pub(crate) async fn publish(&self, mut transaction: Transaction<'_, Any>) -> Result<(), Error> {
         sqlx::query("UPDATE installation SET revision = revision + 1").execute(&mut *transaction).await?;
         transaction.commit().await?;
-        self.refresh().await?;
+        // It is written, whether it can be read now or not.
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "a change of the catalog is seen by checks when its database can be read again");
+        }
         Ok(())
     }
 }

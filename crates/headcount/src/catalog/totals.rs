@@ -126,7 +126,8 @@ impl Catalog {
         Ok(rows.iter().map(erasure).collect::<Result<_, _>>()?)
     }
 
-    /// The store has erased it: its totals go too, and it need not be erased again.
+    /// The store has erased it: its totals go too, and it need not be erased again. Those of the owner show what was
+    /// there before, and give way to whatever is computed next.
     pub async fn erased(&self, (owner, app): Erasure) -> Result<(), Error> {
         let mut transaction = self.begin_write().await?;
         let totals = match app {
@@ -136,6 +137,10 @@ impl Catalog {
             None => sqlx::query("DELETE FROM daily_totals WHERE owner_id = $1").bind(owner.to_string()),
         };
         totals.execute(&mut *transaction).await?;
+        sqlx::query("UPDATE daily_totals SET generation = 0, sequence = 0 WHERE owner_id = $1 AND app_id = ''")
+            .bind(owner.to_string())
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query("DELETE FROM erasures WHERE owner_id = $1 AND app_id = $2")
             .bind(owner.to_string())
             .bind(app_text(app))

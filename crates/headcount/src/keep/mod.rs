@@ -33,6 +33,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How long a day that nobody can read any more stays in the store: what is on its way at midnight is compared with the
 /// whole past of its own day.
 const CLOSING_MILLIS: i64 = 60_000;
+/// How long expiry waits for totals that cannot be kept: who is new on a day is counted against the days that would go.
+const LONGEST_EXPIRY_WAIT_MILLIS: i64 = headcount_engine::day::DAY_MILLIS;
 /// After how long a dictionary is rebuilt that could not be, because too much was shipped meanwhile.
 const REBUILD_AGAIN_MILLIS: i64 = 3_600_000;
 
@@ -64,6 +66,8 @@ pub struct Keeper {
 struct Progress {
     // For which day, and which retention of owners, expiry has been done.
     kept_for: Option<(Day, Arc<HashMap<OwnerId, u32>>)>,
+    // Until when expiry waits for totals at most; none while it does not.
+    expiry_waits_till: Option<Millis>,
     // When dictionaries are to be rebuilt; none once that is done for the day.
     rebuild_at: Option<Millis>,
     totalled: HashMap<OwnerId, Totalled>,
@@ -120,12 +124,19 @@ impl Keeper {
         let mut kept = self.erase().await;
         let now = self.clock.now();
         kept = kept.and(self.erase_devices(&mut progress.erasures, now).await);
-        self.mend(now).await?;
+        kept = kept.and(self.mend(now).await);
         // Before anything expires: totals count back over the days that go now.
-        kept = kept.and(self.compact_and_total(&mut progress.totalled, now).await);
+        let totalled = self.compact_and_total(&mut progress.totalled, now).await;
+        let is_total = totalled.is_ok();
+        kept = kept.and(totalled);
         let expired = (Millis(now.0 - CLOSING_MILLIS).day(), self.settings.retention.of_owners());
-        if progress.kept_for.as_ref() != Some(&expired) {
+        let is_due = progress.kept_for.as_ref() != Some(&expired);
+        if is_due && !is_total {
+            progress.expiry_waits_till.get_or_insert(Millis(now.0 + LONGEST_EXPIRY_WAIT_MILLIS));
+        }
+        if is_due && (is_total || progress.expiry_waits_till.is_some_and(|till| till <= now)) {
             self.expire(now).await?;
+            progress.expiry_waits_till = None;
             let audited = i64::from(self.settings.audit_days) * headcount_engine::day::DAY_MILLIS;
             // The store is kept whether the catalog is there or not.
             if let Err(error) = self.catalog.forget_audit(Millis(now.0 - audited)).await {

@@ -78,7 +78,8 @@ fn due(
             Some(app) => compacted.contains(&(app, day)),
             None => compacted_days.contains(&day),
         };
-        was_compacted || (day < today && known.get(&(app, day)).is_none_or(|known| known < version))
+        // Less than was there before: an app was erased.
+        was_compacted || (day < today && known.get(&(app, day)).is_none_or(|known| known != version))
     });
     now
 }

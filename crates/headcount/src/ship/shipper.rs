@@ -31,6 +31,8 @@ const NOTE: Duration = Duration::from_secs(10);
 /// How long rows are dropped, or searched for erased devices, before something is shipped again; what is left comes after
 /// that.
 const TRIM_TIME: Duration = Duration::from_millis(200);
+/// For how long it may be for another reason than its damage that a file cannot be read.
+const PASSING: Duration = Duration::from_mins(1);
 /// How long the last pass may take, and dropping rows after it; what they leave is for the next process.
 const LAST_PASS: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,8 @@ pub(super) struct Shipper {
     sources: HashMap<SpoolId, Source>,
     // The files of which it was said that they cannot be read.
     unreadable: BTreeSet<SpoolId>,
+    // Since when files cannot be read for a reason that may pass.
+    failing: HashMap<SpoolId, Instant>,
     doubted: Instant,
     // None where there is more to drop.
     noted: Option<Instant>,
@@ -68,6 +72,7 @@ impl Shipper {
             progress,
             sources: HashMap::new(),
             unreadable: BTreeSet::new(),
+            failing: HashMap::new(),
             doubted: Instant::now(),
             noted: Some(Instant::now()),
         }
@@ -141,6 +146,7 @@ impl Shipper {
         }
         // What somebody has taken away is nobody's trouble any more.
         self.unreadable.retain(|id| ids.contains(id));
+        self.failing.retain(|id, _| ids.contains(id));
         let mut failed = None;
         for id in ids {
             if self.spool.claimed(id) == Some(Claimed::Unfinished) {
@@ -149,10 +155,13 @@ impl Shipper {
             match self.ship_file(id, doubt, now).await {
                 Ok(()) => {
                     self.unreadable.remove(&id);
+                    self.failing.remove(&id);
                 }
                 // An import that was not kept.
                 Err(ShipError::Spool(_)) if !SpoolFile::path_of(self.spool.directory(), id).exists() => {}
-                Err(ShipError::Spool(error)) if self.spool.claimed(id).is_none() => self.report(id, &error),
+                Err(ShipError::Spool(error)) if self.spool.claimed(id).is_none() && self.is_lasting(id, &error) => {
+                    self.report(id, &error);
+                }
                 // The store fails for every file alike.
                 Err(error @ ShipError::Store(_)) => return Err(error),
                 Err(error) => failed = Some(error),
@@ -170,6 +179,11 @@ impl Shipper {
             ahead_events: waiting().map(|(events, _)| events).sum(),
             ahead_until: waiting().map(|(_, until)| until).min(),
         }
+    }
+
+    /// Whether it is the file that cannot be read, or was not read for long, whatever for.
+    fn is_lasting(&mut self, id: SpoolId, error: &SpoolError) -> bool {
+        !error.may_pass() || self.failing.entry(id).or_insert_with(Instant::now).elapsed() >= PASSING
     }
 
     /// A file that nobody writes any more and that cannot be read holds up neither the others nor reports.

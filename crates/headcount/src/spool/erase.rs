@@ -1,7 +1,10 @@
 //! Taking something out of rows that are there.
 
-use rusqlite::params;
+use std::time::Duration;
 
+use rusqlite::{ErrorCode, params};
+
+use super::file::BUSY;
 use super::{Result, SpoolFile};
 
 impl SpoolFile {
@@ -17,8 +20,14 @@ impl SpoolFile {
         }
         transaction.commit()?;
         self.connection.pragma_update(None, "secure_delete", false)?;
-        // The log has them, too. Where somebody reads it now, it is written over later.
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+        // The log has them, too. Where somebody reads it now, it is written over later: to wait for him would keep commits
+        // waiting.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let written = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.connection.busy_timeout(BUSY)?;
+        match written {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+            other => Ok(other?),
+        }
     }
 }

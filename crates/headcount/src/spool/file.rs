@@ -7,7 +7,7 @@ use std::time::Duration;
 use headcount_engine::day::{Day, Millis};
 use headcount_engine::id::{AppId, Id, OwnerId};
 use headcount_engine::row;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::{Result, SpoolError};
 use crate::failpoint::{self, Point};
@@ -35,7 +35,7 @@ const SCHEMA: &str = "
 /// The version of a spool file's tables.
 pub const FORMAT: i64 = 1;
 /// How long one writer of a file waits for another.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many pages of a drained file are given back at once.
 const SHRINK_PAGES: u32 = 1024;
 
@@ -85,8 +85,8 @@ impl SpoolFile {
         // A group commit is one append to the log and one fsync of it.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // In one step: whoever finds the tables finds the file whole.
-        let transaction = connection.unchecked_transaction()?;
+        // In one step: whoever finds the tables finds the file whole. One that begins by writing waits for others.
+        let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
         transaction.execute_batch(SCHEMA)?;
         transaction.execute(
             "INSERT INTO spool (format, created_at, sealed) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM spool)",

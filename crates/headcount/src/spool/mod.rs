@@ -69,6 +69,18 @@ pub enum SpoolError {
     },
 }
 
+impl SpoolError {
+    /// Whether it says nothing of the file: there is no room for another open one, no memory, or somebody else is at it.
+    pub fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory};
+        let passing = [CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory];
+        match self {
+            Self::File(error) => error.sqlite_error_code().is_some_and(|code| passing.contains(&code)),
+            Self::Directory(_) | Self::Row { .. } | Self::Malformed { .. } | Self::Newer { .. } => false,
+        }
+    }
+}
+
 /// The bounds by which the times of commits are told apart, in seconds.
 const COMMIT_SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 

@@ -12,8 +12,9 @@ use rand::{Rng as _, SeedableRng as _};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::app::{catalog_in, fresh_directory};
+use crate::app::{TestApp, catalog_in, fresh_directory};
 use crate::effort;
+use crate::http::shop;
 use crate::ledger::{Clients, Fate, Ledger, Shop, check_again};
 use crate::process::Server;
 use crate::ship::compact;
@@ -257,5 +258,30 @@ async fn a_damaged_store_is_set_aside_once_however_many_read_it() {
             }
         }
         assert_eq!(store.damage().await.unwrap().stores.len(), round);
+    }
+}
+
+/// While the store is set aside and filled again, a report is whole or is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn reports_at_once_of_a_damaged_store_lack_nothing() {
+    const CHECKS: u64 = 20;
+    let app = TestApp::start().await;
+    let caller = shop::open(&app, "acme").await;
+    for _ in 0..CHECKS {
+        assert_eq!(shop::ask(&app, "1.0.0").await.header("headcount"), Some("recorded"));
+    }
+    for _ in 0..8 {
+        app.app.shipping.flush().await.unwrap();
+        Connection::open(app.directory().join("store.db")).unwrap().execute_batch("DROP TABLE segment").unwrap();
+        let reports = (0..8).map(|_| caller.get("/telemetry?range=month"));
+        for report in futures_util::future::join_all(reports).await {
+            if report.status != 503 {
+                assert_eq!(
+                    (report.status, &report.json()["summary"]["total_requests"]),
+                    (200, &CHECKS.into()),
+                    "{report:?}"
+                );
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! fills it again from the rows that the spool keeps; the days of which something is kept nowhere become incomplete.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(super) struct File {
     // Held by whoever reads, so that no file is moved under a reader: at its end it would delete the log of the file that
     // came in its place, and one that begins meanwhile would take the place for an empty store.
     moving: RwLock<()>,
+    // Whether there is a file: one that was set aside may have none in its place, for want of room.
+    is_there: AtomicBool,
     // How many files were set aside: what was opened before belongs to another file.
     turn: AtomicU64,
 }
@@ -55,7 +57,8 @@ impl File {
             other => other?,
         };
         let (writer, readers, moving) = (Mutex::new(writer), Mutex::default(), RwLock::default());
-        Ok(Self { path, own, purpose, writer, readers, moving, turn: AtomicU64::new(0) })
+        let is_there = AtomicBool::new(true);
+        Ok(Self { path, own, purpose, writer, readers, moving, is_there, turn: AtomicU64::new(0) })
     }
 
     /// How often the file was set aside.
@@ -69,6 +72,7 @@ impl File {
     ) -> Result<T, StoreError> {
         // A step that panicked was rolled back with its transaction.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.begin(&mut writer)?;
         let write = |writer: &mut Connection| {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction)?;
@@ -87,6 +91,9 @@ impl File {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if !self.is_there.load(Ordering::Acquire) {
+            self.begin(&mut self.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
+        }
         let (turn, result) = {
             let _there = self.moving.read().unwrap_or_else(PoisonError::into_inner);
             (self.turn(), self.read_there(work))
@@ -123,9 +130,18 @@ impl File {
         let _nobody_reads = self.moving.write().unwrap_or_else(PoisonError::into_inner);
         self.turn.fetch_add(1, Ordering::AcqRel);
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.is_there.store(false, Ordering::Release);
         *writer = Connection::open_in_memory()?;
         move_aside(&self.path, why)?;
-        *writer = open_writer(&self.path, &self.own, self.purpose)?;
+        self.begin(writer)
+    }
+
+    /// Begins a file where there is none.
+    fn begin(&self, writer: &mut Connection) -> Result<(), StoreError> {
+        if !self.is_there.load(Ordering::Acquire) {
+            *writer = open_writer(&self.path, &self.own, self.purpose)?;
+            self.is_there.store(true, Ordering::Release);
+        }
         Ok(())
     }
 }

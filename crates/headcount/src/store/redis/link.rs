@@ -255,10 +255,11 @@ impl Link {
         if before.is_none_or(|before| before != live.findings) {
             live.findings.tell();
         }
-        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());
+        // First: whoever reads from the new one knows that it may be another.
         if is_new {
             self.turn.fetch_add(1, Ordering::AcqRel);
         }
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());
         Ok(live)
     }
 }

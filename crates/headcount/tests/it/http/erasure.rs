@@ -357,3 +357,30 @@ async fn the_totals_of_closed_days_stay() {
         assert_eq!(now.numbers, before.numbers);
     }
 }
+
+/// A backup reads the journal for as long as it takes.
+#[tokio::test]
+async fn a_device_is_erased_while_somebody_reads_the_journal_and_no_check_waits() {
+    let (app, _clock) = at_noon(&[("HEADCOUNT_COMMIT_WAIT_MS", "3000")]).await;
+    let caller = open(&app, "acme").await;
+    check(&app, "stable", "1.0.0", GONE).await;
+    let journal = std::fs::read_dir(app.directory().join("spool")).unwrap().map(|entry| entry.unwrap().path());
+    let readers: Vec<rusqlite::Connection> = journal
+        .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
+        .map(|path| {
+            let reader = rusqlite::Connection::open(path).unwrap();
+            reader.execute_batch("BEGIN").unwrap();
+            reader.query_row("SELECT count(*) FROM row", [], |_| Ok(())).unwrap();
+            reader
+        })
+        .collect();
+    assert_eq!(readers.len(), 1);
+    assert_eq!(erase(&caller, GONE).await.status, 200);
+    let checks = async {
+        for _ in 0..20 {
+            check(&app, "stable", "1.0.0", STAYS).await;
+        }
+    };
+    let (shipped, ()) = tokio::join!(app.app.shipping.flush(), checks);
+    shipped.unwrap();
+}

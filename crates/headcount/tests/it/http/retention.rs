@@ -288,6 +288,76 @@ async fn a_server_that_slept_over_midnight_counts_who_is_new_against_the_whole_p
     }
 }
 
+/// No day goes before the totals that are counted back over it are kept; but not for longer than a day.
+#[tokio::test]
+async fn a_day_waits_for_the_totals_that_need_it() {
+    let (app, clock) = at_noon().await;
+    let caller = open(&app, "acme").await;
+    let last = TODAY.plus(30);
+    check(&app, "stable", "1.0.0", 1).await;
+    report(&caller, "").await;
+    clock.set(Millis(last.start().0 + DAY_MILLIS / 2));
+    for device in [1, 2] {
+        check(&app, "stable", "1.0.0", device).await;
+    }
+    report(&caller, "").await;
+    let owner = owner(&caller).await;
+    let first_day = async || app.app.store.heads().await.unwrap().iter().map(|head| head.day).min();
+    clock.set(Millis(last.plus(1).start().0 + 60_000));
+    let mut somebody = app.tables().await;
+    let lock = ["BEGIN", "UPDATE installation SET revision = revision"];
+    for statement in lock {
+        somebody.run(statement, &[]).await;
+    }
+    assert!(app.app.keeper.round().await.is_err());
+    assert_eq!(first_day().await, Some(TODAY));
+    somebody.run("ROLLBACK", &[]).await;
+    app.app.keeper.round().await.unwrap();
+    assert_eq!((first_day().await, totals(&app, owner, None, last).await.numbers.new), (Some(last), 1));
+
+    clock.set(Millis(last.plus(31).start().0 + 60_000));
+    for statement in lock {
+        somebody.run(statement, &[]).await;
+    }
+    check(&app, "stable", "1.0.0", 3).await;
+    clock.set(Millis(last.plus(32).start().0 + 60_000));
+    app.app.shipping.flush().await.unwrap();
+    assert!(app.app.keeper.round().await.is_err());
+    assert_eq!(first_day().await, Some(last));
+    clock.set(Millis(last.plus(33).start().0 + 60_000));
+    assert!(app.app.keeper.round().await.is_err());
+    assert_eq!(first_day().await, Some(last.plus(31)));
+}
+
+/// The totals of the owner go on with what is left.
+#[tokio::test]
+async fn totals_follow_the_other_apps_when_one_is_erased() {
+    let (app, clock) = at_noon().await;
+    let caller = open(&app, "acme").await;
+    let other = caller.app("other").await;
+    let import = async |name: &str, device: &str| {
+        let line = json!({"at": format!("{TODAY}T08:00:00Z"), "app_name": name, "device_id": device}).to_string();
+        let reply = caller.request("POST", "/telemetry/import").body(line).send().await;
+        assert_eq!(reply.json()["accepted"], 1, "{reply:?}");
+    };
+    import("myapp", "device-1").await;
+    // Its segment is a later one.
+    clock.set(Millis(clock.now().0 + 1_000));
+    import("other", "device-2").await;
+    clock.set(Millis(TODAY.plus(1).start().0 + DAY_MILLIS / 2));
+    app.app.keeper.round().await.unwrap();
+    let owner = owner(&caller).await;
+    assert_eq!(totals(&app, owner, None, TODAY).await.numbers.totals.devices, 2);
+    let deleted = caller.delete(&format!("/app/delete?id={other}&telemetry=true")).await;
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    app.app.keeper.round().await.unwrap();
+    assert_eq!(totals(&app, owner, None, TODAY).await.numbers.totals.devices, 1);
+    import("myapp", "device-3").await;
+    import("myapp", "device-4").await;
+    app.app.keeper.round().await.unwrap();
+    assert_eq!(totals(&app, owner, None, TODAY).await.numbers.totals.devices, 3);
+}
+
 async fn owner(caller: &Caller<'_>) -> OwnerId {
     OwnerId(caller.get("/whoami").await.json()["id"].as_str().unwrap().parse().unwrap())
 }
