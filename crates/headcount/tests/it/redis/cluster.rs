@@ -57,8 +57,16 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until every slot is served, every node that runs says so, and every master has a replica that follows it.
+    /// Waits until every slot is served, every node that runs says so, and every master has a replica that follows it and
+    /// has what was written before the call.
     pub(crate) fn settle(&self) {
+        let offset = |node: &Node, name: &str| node.reported(name).parse::<u64>().unwrap_or_default();
+        let written: Vec<(String, u64)> =
+            self.nodes.iter().map(|node| (node.port.to_string(), offset(node, "master_repl_offset"))).collect();
+        let has_all = |replica: &Node| {
+            let of_master = |(port, _): &&(String, u64)| *port == replica.reported("master_port");
+            written.iter().find(of_master).is_some_and(|(_, written)| offset(replica, "slave_repl_offset") >= *written)
+        };
         until("the cluster serves", || {
             let serves = |node: &Node| node.ask(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok");
             let (masters, replicas): (Vec<&Node>, Vec<&Node>) =
@@ -66,7 +74,7 @@ impl Cluster {
             masters.len() == MASTERS
                 && self.nodes.iter().all(serves)
                 && masters.iter().all(|master| master.reported("connected_slaves") == "1")
-                && replicas.iter().all(|replica| replica.reported("master_link_status") == "up")
+                && replicas.iter().all(|replica| replica.reported("master_link_status") == "up" && has_all(replica))
         });
     }
 
